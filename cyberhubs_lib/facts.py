@@ -1,0 +1,88 @@
+"""What a machine is: one question, one pure parser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# key=value lines; every command may be missing on a fresh machine, then the value is empty
+QUESTION = r"""
+. /etc/os-release 2>/dev/null
+echo "id=$ID"; echo "like=$ID_LIKE"; echo "version=$VERSION_ID"; echo "system=$PRETTY_NAME"
+echo "codename=$VERSION_CODENAME"
+echo "kernel=$(uname -r)"; echo "arch=$(uname -m)"; echo "hostname=$(uname -n)"
+echo "cpus=$(getconf _NPROCESSORS_ONLN)"
+while read -r k v _; do case $k in MemTotal:) echo "memory_kib=$v";; esac; done < /proc/meminfo
+echo "root_free_kib=$(df -Pk / | { read -r _; read -r _ _ _ a _; echo "$a"; })"
+echo "user=$(id -un)"; echo "uid=$(id -u)"; echo "gid=$(id -g)"; echo "home=$HOME"
+if [ "$(id -u)" = 0 ]; then echo sudo=root
+elif ! command -v sudo >/dev/null; then echo sudo=missing
+elif sudo -n true 2>/dev/null; then echo sudo=free
+elif sudo -n true 2>&1 | grep -q 'not allowed\|not in the sudoers'; then echo sudo=refused
+elif id -Gn | grep -qwE 'sudo|wheel|admin'; then echo sudo=password
+else echo sudo=refused; fi
+echo "init=$(cat /proc/1/comm)"
+echo "docker=$(docker version -f '{{.Server.Version}}' 2>/dev/null)"
+echo "docker_cli=$(command -v docker)"
+echo "compose=$(docker compose version --short 2>/dev/null)"
+"""
+
+MIN_MEMORY_MIB = 3500  # hub 250 MB + Docker 130 MB + system, and a few users of 500 MB each
+MIN_FREE_GIB = 10  # images of the hub and one application hub, twice during an upgrade
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A machine: memory in MiB, free disk of / in GiB; sudo is root, free, password or refused."""
+
+    id: str
+    like: str
+    version: str
+    codename: str
+    system: str
+    kernel: str
+    arch: str
+    hostname: str
+    cpus: int
+    memory_mib: int
+    root_free_gib: float
+    user: str
+    uid: int
+    gid: int
+    home: str
+    sudo: str
+    init: str
+    docker: str
+    docker_cli: str
+    compose: str
+
+    @property
+    def family(self) -> str:
+        """debian, rhel, or the plain id: by ID, then by ID_LIKE."""
+        words = [self.id, *self.like.split()]
+        if "debian" in words or "ubuntu" in words:
+            return "debian"
+        if {"rhel", "fedora", "centos", "amzn"} & set(words):
+            return "rhel"
+        return self.id
+
+
+def parse_facts(text: str) -> Facts:
+    """Facts from `key=value` lines; what is missing or garbled is empty or 0, never an error."""
+    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+    def number(key: str) -> int:
+        value = found.get(key, "").strip()
+        return int(value) if value.isascii() and value.isdigit() else 0
+
+    def word(key: str) -> str:
+        return found.get(key, "").strip()
+
+    return Facts(
+        id=word("id"), like=word("like"), version=word("version"), codename=word("codename"),
+        system=word("system"), kernel=word("kernel"), arch=word("arch"), hostname=word("hostname"),
+        cpus=number("cpus"), memory_mib=number("memory_kib") // 1024,
+        root_free_gib=round(number("root_free_kib") / 1024**2, 1), user=word("user"),
+        uid=number("uid"), gid=number("gid"), home=word("home"), sudo=word("sudo"),
+        init=word("init"), docker=word("docker"), docker_cli=word("docker_cli"),
+        compose=word("compose"),
+    )  # fmt: skip

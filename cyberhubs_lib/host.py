@@ -1,0 +1,145 @@
+"""A machine, as everything above knows it: run a script, ask questions, count the trips."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from getpass import getpass
+
+from .errors import CommandFailed, PreconditionFailed
+from .facts import QUESTION, Facts, parse_facts
+from .shell import keep_secret, mask
+from .transport import Local, Result, Ssh, Transport
+
+PASSWORD_VARIABLE = "CYBERHUBS_SUDO_PASSWORD"
+
+
+@dataclass
+class Host:
+    """One machine behind one transport. `log` keeps (script, exit code) of every round trip."""
+
+    transport: Transport
+    log: list[tuple[str, int]] = field(default_factory=list)
+    root: bool = True  # whether scripts run as root if not told otherwise
+    _password: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name the operator gave."""
+        return self.transport.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the operator's own machine."""
+        return isinstance(self.transport, Local)
+
+    @property
+    def round_trips(self) -> int:
+        """How often the host was asked so far."""
+        return len(self.log)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What this machine is: one round trip, once."""
+        return parse_facts(self.batch([QUESTION], root=False)[0].out)
+
+    def run(self, script: str, root: bool | None = None) -> Result:
+        """Run a script; any exit code is an answer."""
+        become, password = None, ""
+        if self.root if root is None else root:
+            become, password = self._become()
+        result = self.transport.run("export LC_ALL=C.UTF-8\n" + script, become, password)
+        self.log.append((mask(script), result.code))
+        return Result(result.code, mask(result.out), mask(result.err))
+
+    def ask(self, script: str, root: bool | None = None) -> bool:
+        """A yes/no question: exit code 0 is yes."""
+        return self.run(script, root).code == 0
+
+    def read(self, script: str, root: bool | None = None) -> str:
+        """Standard output of a script that must succeed. Raises CommandFailed."""
+        result = self.run(script, root)
+        if result.code:
+            raise failed(script, result)
+        return result.out
+
+    def batch(self, questions: list[str], root: bool | None = None) -> list[Result]:
+        """Many questions in one round trip, each in its own subshell; one Result a question.
+
+        Raises CommandFailed if the answers do not come back whole: then nothing is known.
+        """
+        if not questions:
+            return []
+        mark = "--" + secrets.token_hex(8)
+        asked = [f"({q}\n) </dev/null 2>&1; printf '\\n{mark} %d\\n' $?" for q in questions]
+        result = self.run("\n".join(asked), root)
+        pieces = re.split(rf"\n{mark} (\d+)\n", result.out)
+        answers = [
+            Result(int(code), out) for out, code in zip(pieces[::2], pieces[1::2], strict=False)
+        ]
+        if len(answers) != len(questions):
+            raise failed(f"{len(questions)} questions", result)
+        return answers
+
+    def reconnect(self) -> None:
+        """A new login, so that new group memberships count."""
+        self.transport.close()
+
+    def _become(self) -> tuple[str | None, str]:
+        sudo = self.facts.sudo
+        if sudo == "root":
+            return None, ""
+        if sudo == "free":
+            return "sudo", ""
+        if sudo == "password":
+            return "sudo", self._sudo_password()
+        raise PreconditionFailed(
+            f"{self.facts.user} cannot become root on {self.name}: sudo is {sudo}",
+            expected="root, or an account that may use sudo",
+            todo="log in as the account that your provider made (debian, ubuntu, ...), or add"
+            f" {self.facts.user} to group sudo",
+        )
+
+    def _sudo_password(self) -> str:
+        if not self._password:
+            given = os.environ.get(PASSWORD_VARIABLE, "")
+            if not given and sys.stdin is not None and sys.stdin.isatty():
+                given = getpass(f"sudo password of {self.facts.user} on {self.name}: ")
+            if not given:
+                raise PreconditionFailed(
+                    f"sudo on {self.name} wants a password",
+                    expected=f"the password in the environment variable {PASSWORD_VARIABLE}",
+                    todo=f"export {PASSWORD_VARIABLE} (never as a parameter), or allow sudo"
+                    " without password for this account",
+                )
+            self._password = keep_secret(given)
+        return self._password
+
+
+def failed(script: str, result: Result) -> CommandFailed:
+    """The error for a script that should have succeeded, with the end of what it printed."""
+    said = (result.err.strip() or result.out.strip()).splitlines()[-15:]
+    reasons = {
+        "No space left on device": "free space on the host: `df -h` and `df -i` show where",
+        "incorrect password": f"the sudo password in {PASSWORD_VARIABLE} is not the right one",
+        "no password was provided": f"the sudo password in {PASSWORD_VARIABLE} is not right",
+    }
+    todo = next((t for word, t in reasons.items() if word in "\n".join(said)), "")
+    first = mask(script).strip().splitlines()[0][:150]
+    return CommandFailed(
+        f"exit code {result.code} from: {first}",
+        expected="exit code 0",
+        todo=todo or "read the last lines below; put right what they name and run this again",
+        evidence="\n".join(said),
+    )
+
+
+def connect(target: str, identity_file: str | None = None, accept_new: bool = False) -> Host:
+    """The host called `target`: localhost, user@name:port, or an alias of ~/.ssh/config."""
+    if target in ("localhost", "127.0.0.1"):
+        return Host(Local())
+    return Host(Ssh(target, identity_file, accept_new))

@@ -1,0 +1,57 @@
+"""Which host keys are trusted: those in known_hosts, and new ones only if the site says so."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import sys
+from pathlib import Path
+
+import paramiko
+
+from .errors import ConnectError
+
+
+def fingerprint(key: paramiko.PKey) -> str:
+    """SHA256:... as ssh-keygen -l prints it."""
+    digest = hashlib.sha256(key.asbytes()).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+class KeyPolicy(paramiko.MissingHostKeyPolicy):
+    """Refuse an unknown key with its fingerprint, or, if told so, write it to known_hosts."""
+
+    def __init__(self, accept_new: bool):
+        self.accept_new = accept_new
+
+    def missing_host_key(
+        self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
+    ) -> None:
+        """Called by paramiko; `hostname` is name or [name]:port. Raises ConnectError."""
+        shown = f"{key.get_name()} {fingerprint(key)}"
+        line = f"{hostname} {key.get_name()} {key.get_base64()}"
+        if not self.accept_new:
+            raise ConnectError(
+                f"the host key of {hostname} is not known: {shown}",
+                expected="a key in ~/.ssh/known_hosts",
+                todo="compare the fingerprint with the one your provider's console shows; then"
+                " connect once with ssh and accept it, or set accept_new_host_key: true in the"
+                " site file",
+            )
+        known = Path.home() / ".ssh" / "known_hosts"
+        known.parent.mkdir(mode=0o700, exist_ok=True)
+        with known.open("a") as file:
+            file.write(line + "\n")
+        client.get_host_keys().add(hostname, key.get_name(), key)
+        print(f"accepted the new host key of {hostname}: {shown}", file=sys.stderr)
+
+
+def changed_key(where: str, error: paramiko.BadHostKeyException) -> ConnectError:
+    """The error for a key that is not the one of last time: perhaps somebody in between."""
+    name, key, old = error.hostname, error.key, error.expected_key
+    return ConnectError(
+        f"the host key of {where} has changed: now {fingerprint(key)}",
+        expected=f"{fingerprint(old)}, as in ~/.ssh/known_hosts",
+        todo="if the machine was reinstalled, remove the old key with"
+        f" `ssh-keygen -R '{name}'`; if not, somebody may be in between: do not go on",
+    )

@@ -1,0 +1,70 @@
+"""The parameters of a runbook: checked before anything is touched.
+
+papermill only logs an unknown parameter and passes `false` as a string, which Python takes for true.
+So a runbook's first cell hands its values to a model, and the cell that papermill injected is
+compared with the same model.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import SettingsError
+
+
+class Params(BaseModel):
+    """What every runbook takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = ""
+    site: str = ""
+    dry_run: bool = False
+
+
+class StorageParams(Params):
+    """Runbook 03: the disk, and its name once more to format it."""
+
+    device: str = ""
+    confirm: str = ""
+
+
+P = TypeVar("P", bound=Params)
+
+
+def check(model: type[P], given: dict[str, object]) -> P:
+    """The parameters as a model. Raises SettingsError naming each unknown or ill-typed one."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError(
+            "; ".join(_problem(problem) for problem in error.errors()),
+            expected="parameters " + describe(model),
+            todo="correct the -p arguments, or the cell tagged `parameters`; nothing was touched",
+        ) from None
+
+
+def _problem(problem: object) -> str:
+    name = ".".join(str(p) for p in problem["loc"])  # type: ignore[index]
+    if problem["type"] == "extra_forbidden":  # type: ignore[index]
+        return f"{name!r} is not a parameter of this runbook"
+    return f"{name} = {problem['input']!r}: {problem['msg']}"  # type: ignore[index]
+
+
+def describe(model: type[Params]) -> str:
+    """Names and types: "host (str), dry_run (bool)"."""
+    fields = model.model_fields.items()
+    return ", ".join(f"{name} ({getattr(f.annotation, '__name__', '?')})" for name, f in fields)
+
+
+def injected(cells: list[str]) -> set[str]:
+    """The names that papermill assigned: its cell begins with the line `# Parameters`."""
+    names: set[str] = set()
+    for source in cells:
+        if source.startswith("# Parameters\n"):
+            targets = [n.targets for n in ast.parse(source).body if isinstance(n, ast.Assign)]
+            names |= {t.id for group in targets for t in group if isinstance(t, ast.Name)}
+    return names

@@ -1,0 +1,51 @@
+"""What one runbook wants of one host: requirements, steps, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import Unsupported
+from ..facts import Facts
+from ..host import Host
+from ..params import Params
+from ..report import Row
+from ..site import Site
+from ..state import Check, Resource
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Requirements are asked before anything; `steps` in order; `checks` prove the behaviour.
+
+    `proof` is for what cannot be asked on the host: a function that acts as a user from outside.
+    """
+
+    requirements: Sequence[Check] = ()
+    steps: Mapping[str, Sequence[Resource]] = field(default_factory=dict)
+    checks: Sequence[Check] = ()
+    proof: Callable[[Host], list[Row]] | None = None
+
+
+Maker = Callable[[Facts, Site, Params], Recipe]
+
+
+def service_user(facts: Facts, site: Site) -> str:
+    """The account that owns the service: the site's, or the one that logs in."""
+    return site.service_user or facts.user
+
+
+def supported(facts: Facts) -> None:
+    """Raises Unsupported for systems that this project does not know, with the way to move."""
+    if facts.id in ("centos", "amzn") and facts.version in ("7", "2018.03", "2"):
+        raise Unsupported(
+            f"{facts.system} no longer gets updates and has no current Docker",
+            expected="Debian 12 or 13, Ubuntu 22.04 or 24.04",
+            todo="launch a new machine with Debian 13, attach the data volume to it",
+        )
+    if facts.family != "debian" or not facts.version:
+        raise Unsupported(
+            f"the host runs {facts.system or 'an unknown system'}",
+            expected="Debian 12 or 13, Ubuntu 22.04 or 24.04",
+            todo="use a machine with one of these systems",
+        )

@@ -1,0 +1,147 @@
+"""Files and directories with their owner and mode."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from ..shell import put, sh
+from ..state import Resource, State
+from ..transport import Result
+
+
+@dataclass(frozen=True)
+class File(Resource):
+    """A file with this content. The content is compared by SHA-256 and never printed."""
+
+    path: str
+    content: bytes
+    mode: str = "644"
+    owner: str = "root:root"
+    why: str = ""
+    secret: bool = False
+    after: str = ""  # shell text to run when the file was changed
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """file PATH."""
+        return f"file {self.path}"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Digest (short), mode and owner."""
+        return {
+            "content": digest(self.content, self.secret),
+            "mode": self.mode,
+            "owner": self.owner,
+        }
+
+    def question(self) -> str:
+        """Mode, owner, digest; nothing if there is no such file."""
+        return sh("[ -f {} ] && stat -c '%a %U:%G' {} && sha256sum < {} || :", *[self.path] * 3)
+
+    def parse(self, answer: Result) -> State:
+        """None if absent."""
+        words = answer.out.split()
+        if len(words) < 3:
+            return None
+        return {"content": _short(words[2], self.secret), "mode": words[0], "owner": words[1]}
+
+    def note(self, was: State) -> str:
+        """What it is for."""
+        return self.why
+
+    def change(self, was: State) -> str:
+        """Written beside and moved into place."""
+        return put(self.content, self.path, self.mode, self.owner) + (
+            f"\n{self.after}" if self.after else ""
+        )
+
+
+def digest(content: bytes, secret: bool = False) -> str:
+    """The first 8 hex digits of SHA-256; of a secret only whether it is the one wanted."""
+    return _short(hashlib.sha256(content).hexdigest(), secret)
+
+
+def _short(sha256: str, secret: bool) -> str:
+    # hashed once more: 8 digits of the plain hash would let somebody test a guessed secret
+    return hashlib.sha256(b"cyberhubs" + sha256.encode()).hexdigest()[:8] if secret else sha256[:8]
+
+
+@dataclass(frozen=True)
+class Directory(Resource):
+    """A directory with owner and mode; what is in it is left alone."""
+
+    path: str
+    owner: str = "root:root"
+    mode: str = "755"
+    why: str = ""
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """directory PATH."""
+        return f"directory {self.path}"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Mode and owner."""
+        return {"mode": self.mode, "owner": self.owner}
+
+    def question(self) -> str:
+        """Mode and owner, as names and as numbers."""
+        return sh("[ -d {} ] && stat -c '%a %U:%G %u:%g' {} || :", self.path, self.path)
+
+    def parse(self, answer: Result) -> State:
+        """None if absent."""
+        words = answer.out.split()
+        if len(words) < 3:
+            return None
+        by_number = self.owner.partition(":")[0].isdigit()
+        return {"mode": words[0], "owner": words[2] if by_number else words[1]}
+
+    def note(self, was: State) -> str:
+        """What it is for."""
+        return self.why
+
+    def change(self, was: State) -> str:
+        """Make it; never recursive."""
+        return sh(
+            "mkdir -p {} && chown {} {} && chmod {} {}",
+            self.path, self.owner, self.path, self.mode, self.path,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Authority(Resource):
+    """A certificate authority that the host must trust: a site's own, or a proxy's."""
+
+    name: str
+    pem: bytes
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """certificate authority NAME."""
+        return f"certificate authority {self.name}"
+
+    @property
+    def path(self) -> str:
+        """Where Debian looks for local ones."""
+        return f"/usr/local/share/ca-certificates/{self.name}.crt"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Installed, with this content."""
+        return {"content": digest(self.pem)}
+
+    def question(self) -> str:
+        """Its digest."""
+        return sh("[ -f {} ] && sha256sum < {} || :", self.path, self.path)
+
+    def parse(self, answer: Result) -> State:
+        """None if absent."""
+        return {"content": answer.out.split()[0][:8]} if answer.out.strip() else None
+
+    def change(self, was: State) -> str:
+        """Write it and make the bundle anew; without the tool the package will do so later."""
+        tool = "if command -v update-ca-certificates >/dev/null; then update-ca-certificates; fi"
+        return put(self.pem, self.path, "644", "root:root") + f"\n{tool}"

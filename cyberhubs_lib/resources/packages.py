@@ -1,0 +1,115 @@
+"""Packages of Debian and Ubuntu: index, updates, and what is installed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..shell import sh
+from ..state import Resource, State, Unknown
+from ..transport import Result
+
+STAMP = "/var/lib/cyberhubs/index-read"  # apt leaves no trace of *when* it read the index
+APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300"
+
+
+@dataclass(frozen=True)
+class PackageIndex(Resource):
+    """The list of what can be installed; not older than a day."""
+
+    label: str = "package index"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Read within a day."""
+        return {"age": "under a day"}
+
+    def question(self) -> str:
+        """Young, old, or never read."""
+        return (
+            "if ! ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1; then echo never\n"
+            f'elif [ -n "$(find {STAMP} -mmin -1440 2>/dev/null)" ]; then echo young\n'
+            "else echo old; fi"
+        )
+
+    def parse(self, answer: Result) -> State:
+        """The age in words."""
+        ages = {"young": "under a day", "old": "over a day", "never": "never read"}
+        return {"age": ages.get(answer.out.strip(), "never read")}
+
+    def change(self, was: State) -> str:
+        """Read it."""
+        return f"apt-get -q update\nmkdir -p {STAMP.rpartition('/')[0]}\ntouch {STAMP}"
+
+
+@dataclass(frozen=True)
+class Updates(Resource):
+    """Updates of what is installed, within the release."""
+
+    label: str = "updates"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """None left."""
+        return {"waiting": "0 packages"}
+
+    def question(self) -> str:
+        """What an upgrade would do; simulated, as anybody may."""
+        return (
+            "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || exit 9\n"
+            "apt-get -q -s -o Debug::NoLocking=true upgrade"
+        )
+
+    def parse(self, answer: Result) -> State:
+        """The number of packages that would be installed anew."""
+        if answer.code == 9:
+            raise Unknown("the package index was never read")
+        if answer.code:
+            raise Unknown("apt cannot plan an upgrade: " + answer.out.strip()[-200:])
+        return {"waiting": f"{len(re.findall(r'^Inst ', answer.out, re.M))} packages"}
+
+    def change(self, was: State) -> str:
+        """Install them; configuration files that were edited stay."""
+        return f"{APT} -o Dpkg::Options::=--force-confold upgrade"
+
+
+@dataclass(frozen=True)
+class Package(Resource):
+    """One package; neighbours are installed in one transaction."""
+
+    name: str
+    why: str = ""
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """package NAME."""
+        return f"package {self.name}"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Installed, any version: updates are their own step."""
+        return {"state": "installed"}
+
+    def question(self) -> str:
+        """Ask dpkg."""
+        return sh("dpkg-query -W -f '${db:Status-Status}' {} 2>/dev/null || :", self.name)
+
+    def parse(self, answer: Result) -> State:
+        """Installed or missing (a removed package with its settings left counts as missing)."""
+        return {"state": "installed" if answer.out.strip() == "installed" else "missing"}
+
+    def note(self, was: State) -> str:
+        """What it is for."""
+        return self.why
+
+    def change(self, was: State) -> str:
+        """Install this one."""
+        return self.change_all([(self, was)])
+
+    @classmethod
+    def change_all(cls, items: Sequence[tuple[Resource, State]]) -> str:
+        """One transaction for all."""
+        names = [resource.name for resource, _ in items if isinstance(resource, Package)]
+        places = " ".join("{}" for _ in names)
+        return sh(f"{APT} --no-install-recommends install {places}", *names)

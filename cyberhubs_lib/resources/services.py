@@ -1,0 +1,51 @@
+"""Services of systemd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..shell import sh
+from ..state import Resource, State, Unknown
+from ..transport import Result
+
+
+@dataclass(frozen=True)
+class Service(Resource):
+    """A unit that is started now and at every boot. `active` False: enabled is enough."""
+
+    unit: str
+    active: bool = True
+    why: str = ""
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """service UNIT."""
+        return f"service {self.unit}"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Enabled, and active if asked."""
+        return {"boot": "enabled", **({"now": "active"} if self.active else {})}
+
+    def question(self) -> str:
+        """Two words."""
+        return sh(
+            'e=$(systemctl is-enabled {} 2>/dev/null); echo "${e:-not-found}"\n'
+            "systemctl is-active {} || :",
+            self.unit, self.unit,
+        )  # fmt: skip
+
+    def parse(self, answer: Result) -> State:
+        """Unknown while the unit is not installed."""
+        words = answer.out.split()
+        if len(words) < 2 or words[0] == "not-found":
+            raise Unknown("not installed yet")
+        return {"boot": words[0], "now": words[1]}
+
+    def note(self, was: State) -> str:
+        """What it is for."""
+        return self.why
+
+    def change(self, was: State) -> str:
+        """Enable; start if asked."""
+        return sh(f"systemctl enable {'--now ' if self.active else ''}{{}}", self.unit)

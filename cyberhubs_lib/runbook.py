@@ -1,0 +1,228 @@
+"""What a runbook's cells call: start, requirements, plan, apply, verify.
+
+    run = start("02_prepare_os", host=host, site=site, dry_run=dry_run)
+    run.requirements()
+    run.plan("packages")
+    run.apply("packages")
+    run.verify()
+
+One read serves all plans until something is applied; applying an empty plan asks nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from .errors import CyberhubsError, OutOfOrder, PreconditionFailed, SettingsError, VerifyFailed
+from .host import Host, connect
+from .params import Params, check, injected
+from .recipes.recipe import Recipe
+from .report import MIME, Report, Row
+from .site import Site, load_site
+from .state import Actual, Check, Plan, Resource, parse
+from .table import Entry, entry
+
+LIVE = "JPY_SESSION_NAME"  # jupyter_server sets it for kernels of JupyterLab; papermill does not
+
+
+class Run:
+    """One runbook on one host. After a failed cell it refuses to go on until started again."""
+
+    def __init__(self, name: str, host: Host, site: Site, params: Params, recipe: Recipe):
+        self.name, self.host, self.site, self.params, self.recipe = name, host, site, params, recipe
+        self.failed = ""
+        self._began = time.monotonic()
+        self._actual: dict[str, list[Actual]] | None = None
+        self._shown: dict[str, Plan] = {}
+        self._fit = not recipe.requirements
+
+    def facts(self) -> Report:
+        """What the host is."""
+        f = self.host.facts
+        found = {
+            "system": f.system,
+            "kernel": f"{f.kernel} {f.arch}",
+            "processors": str(f.cpus),
+            "memory": f"{f.memory_mib / 1024:.1f} GiB",
+            "free on /": f"{f.root_free_gib} GiB",
+            "login": f"{f.user} (sudo: {f.sudo})",
+            "Docker": f.docker or ("installed, not running" if f.docker_cli else "none"),
+        }
+        rows = [Row(label, text, status="") for label, text in found.items()]
+        return self._report(Report("The host", rows, ("found", "")))
+
+    def requirements(self) -> Report:
+        """What must hold before anything is done. Raises PreconditionFailed with the reasons."""
+        self._in_order()
+        rows = self._read(self.recipe.requirements)
+        report = self._report(Report("Requirements", rows, ("found", "expected")))
+        bad = [row for row in rows if row.status == "failed"]
+        self._fit = not bad
+        if bad and not self.params.dry_run:
+            self._stop(PreconditionFailed, report, bad)
+        return report
+
+    def plan(self, step: str) -> Report:
+        """What this step would change; changes nothing."""
+        self._in_order(step)
+        if self._actual is None:
+            self._read([])
+        assert self._actual is not None
+        plan = Plan(title(step), self.host, self.recipe.steps[step], self._actual[step])
+        self._shown[step] = plan
+        return self._report(plan.report())
+
+    def apply(self, step: str) -> Report:
+        """Change what the plan of this step showed, and prove it by reading again."""
+        self._in_order(step)
+        plan = self._shown.get(step)
+        if plan is None:
+            raise OutOfOrder(
+                f"the plan of step {step!r} has not been shown",
+                expected=f'run.plan("{step}") first',
+                todo="run the cell above, look at the table, then run this cell",
+            )
+        if self.params.dry_run:
+            report = plan.report()
+            report.title += " (dry run: nothing is changed)"
+            return self._report(report)
+        if not self._fit:
+            raise OutOfOrder(
+                "the requirements have not been checked",
+                expected="run.requirements() first",
+                todo="run the cells under `Before you start`, then this one",
+            )
+        live = Live(plan.report())
+        try:
+            report = plan.apply(getattr(self.params, "confirm", ""), live.show)
+        except CyberhubsError as error:
+            self.failed = f"{step}: {error.found}"
+            raise
+        except KeyboardInterrupt:
+            self.failed = f"{step}: stopped by you"
+            self.host.reconnect()
+            raise
+        if plan.pending:
+            self._actual = None
+            self._shown.clear()
+        return live.finish(self._report(report))
+
+    def verify(self) -> Report:
+        """Questions about behaviour. Raises VerifyFailed; in a dry run they are just rows."""
+        self._in_order()
+        checks = self.recipe.checks
+        answers = self.host.batch([c.question for c in checks])
+        rows = [c.row(a) for c, a in zip(checks, answers, strict=True)]
+        if self.recipe.proof:
+            if self.params.dry_run:
+                rows.append(Row("proof as a user", "", "", "skipped", "not in a dry run"))
+            else:
+                rows += self.recipe.proof(self.host)
+        report = self._report(Report("Verify", rows, ("found", "expected")))
+        bad = [row for row in rows if row.status == "failed"]
+        if bad and not self.params.dry_run:
+            self._stop(VerifyFailed, report, bad)
+        return report
+
+    def _read(self, checks: Sequence[Check]) -> list[Row]:
+        """Ask `checks` and the state of all steps in one round trip; the rows of the checks."""
+        everything: list[Resource] = [r for step in self.recipe.steps.values() for r in step]
+        answers = self.host.batch([c.question for c in checks] + [r.question() for r in everything])
+        found = iter([parse(r, a) for r, a in zip(everything, answers[len(checks) :], strict=True)])
+        self._actual = {name: [next(found) for _ in s] for name, s in self.recipe.steps.items()}
+        return [c.row(a) for c, a in zip(checks, answers[: len(checks)], strict=True)]
+
+    def _in_order(self, step: str = "") -> None:
+        if self.failed:
+            raise OutOfOrder(
+                f"an earlier cell failed ({self.failed})",
+                expected="each cell to end well before the next",
+                todo="put right what it says, then run from the top: what is done stays done",
+            )
+        if step and step not in self.recipe.steps:
+            raise SettingsError(
+                f"{self.name} has no step {step!r}",
+                expected="one of " + ", ".join(self.recipe.steps),
+                todo="correct the cell",
+            )
+
+    def _stop(self, kind: type[CyberhubsError], report: Report, bad: list[Row]) -> None:
+        self.failed = f"{report.title}: {bad[0].label}"
+        report._ipython_display_()
+        raise kind(
+            "; ".join(f"{row.label} is {row.was!r}" for row in bad),
+            expected="; ".join(f"{row.label}: {row.wanted}" for row in bad),
+            todo="; ".join(row.note for row in bad if row.note),
+        )
+
+    def _report(self, report: Report) -> Report:
+        report.meta = {
+            "runbook": self.name,
+            "site": self.site.name,
+            "dry_run": self.params.dry_run,
+            "seconds": round(time.monotonic() - self._began, 2),
+            "round_trips": self.host.round_trips,
+        }
+        return report
+
+
+class Live:
+    """A table that is redrawn in place while somebody watches; headless it does nothing."""
+
+    def __init__(self, first: Report):
+        self.handle = None
+        if LIVE in os.environ:
+            from IPython.display import display
+
+            self.handle = display(first.bundle(), raw=True, display_id=True)
+
+    def show(self, report: Report) -> None:
+        """Redraw."""
+        if self.handle:
+            self.handle.update(report.bundle(), raw=True)
+
+    def finish(self, report: Report) -> Report:
+        """Redraw for the last time; the report then does not show itself once more."""
+        if self.handle:
+            self.handle.update(report.bundle(), raw=True, metadata={MIME: report.meta})
+            report.shown = True
+        return report
+
+
+def title(step: str) -> str:
+    """A step's name as a title."""
+    return step.replace("_", " ").capitalize()
+
+
+def start(name: str, **given: object) -> Run:
+    """Check the parameters, read the site, reach the host, and say what this runbook wants of it.
+
+    Raises SettingsError before anything is touched, ConnectError, Unsupported.
+    """
+    name, found = entry(name)
+    params = check(found.params, {**_stray(found), **given})
+    site = load_site(params.site or os.environ.get("CYBERHUBS_SITE", ""))
+    target = params.host or site.host or os.environ.get("CYBERHUBS_HOST", "")
+    if not target:
+        raise SettingsError(
+            "no host is named",
+            expected="-p host user@name, or `host:` in the site file",
+            todo="there is no default host: a runbook changes the machine it is given",
+        )
+    host = connect(target, site.identity_file or None, site.accept_new_host_key)
+    host.root = found.root == "always" or (found.root == "remote" and not host.is_local)
+    return Run(name, host, site, params, found.recipe(host.facts, site, params))
+
+
+def _stray(found: Entry) -> dict[str, object]:
+    """Names that papermill injected and the model does not know: they make the check fail."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return {}
+    shell = get_ipython()
+    cells = [str(cell) for cell in shell.user_ns.get("In", [])] if shell else []
+    known = set(found.params.model_fields)
+    return {name: shell.user_ns.get(name) for name in injected(cells) - known} if shell else {}

@@ -1,0 +1,189 @@
+"""How shell text reaches a machine: over ssh, on this machine, or to a function in a test.
+
+All three take a whole script by stdin, so that nothing of it is ever on a command line.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import paramiko
+from fabric import Config, Connection
+
+from .errors import ConnectError, ConnectionLost
+from .hostkeys import KeyPolicy, changed_key
+from .shell import sh
+
+CONNECT_SECONDS = 10
+START = "#cyberhubs-start"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a script left: exit code, standard output, standard error."""
+
+    code: int
+    out: str = ""
+    err: str = ""
+
+
+class Transport(Protocol):
+    """One way to run a script on one machine."""
+
+    name: str
+
+    def run(self, script: str, become: str | None = None, password: str = "") -> Result:
+        """Run `script`; `become` is None or "sudo"."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+def interpreter(become: str | None, password: str) -> tuple[str, str]:
+    """The command that reads a script from stdin, and what to send before the script.
+
+    With a password, sudo may or may not read it (NOPASSWD): the shell skips to the start mark, so
+    that a password that was not asked for is never run as a command.
+    """
+    if become is None:
+        return "sh -s", ""
+    if not password:
+        return "sudo -n sh -s", ""
+    skip = f'while IFS= read -r l; do [ "$l" = "{START}" ] && break; done; exec sh -s'
+    return sh("sudo -k -S -p {} sh -c {}", "", skip), f"{password}\n{START}\n"
+
+
+class Local:
+    """This machine."""
+
+    name = "localhost"
+
+    def run(self, script: str, become: str | None = None, password: str = "") -> Result:
+        """Run `script` in a shell of this machine."""
+        command, first = interpreter(become, password)
+        env = {**os.environ, "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(
+            ["sh", "-c", command], input=first + script, capture_output=True, text=True,
+            env=env, errors="replace", check=False,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class Ssh:
+    """A machine behind ssh: one fabric connection, opened at the first script.
+
+    `target` is user@name:port or an alias of ~/.ssh/config. Raises ConnectError with the reason.
+    """
+
+    def __init__(self, target: str, identity_file: str | None = None, accept_new: bool = False):
+        self.name = target
+        options: dict[str, object] = {"banner_timeout": CONNECT_SECONDS}
+        if identity_file:
+            options["key_filename"] = os.path.expanduser(identity_file)
+        config = Config(overrides={"timeouts": {"connect": CONNECT_SECONDS}})
+        self.connection = Connection(target, config=config, connect_kwargs=options)
+        self.client: paramiko.SSHClient = self.connection.client
+        self.client.load_system_host_keys()
+        self.client.set_missing_host_key_policy(KeyPolicy(accept_new))
+
+    def open(self) -> paramiko.Transport:
+        """The live connection; opened if it is not yet."""
+        if self.connection.is_connected:
+            return self.connection.transport
+        c = self.connection
+        where = f"{c.user}@{c.host}:{c.port}"
+        try:
+            c.open()
+        except paramiko.BadHostKeyException as e:
+            raise changed_key(where, e) from None
+        except paramiko.AuthenticationException as e:
+            raise ConnectError(
+                f"{where} refused the login: {e}",
+                expected="a key that this account accepts",
+                todo=f"try `ssh -p {c.port} {c.user}@{c.host}`; name the key in the site file"
+                " (identity_file), in ~/.ssh/config or load it into ssh-agent",
+            ) from None
+        except (socket.gaierror, UnicodeError):
+            raise ConnectError(
+                f"no address is known for the name {c.host!r}",
+                expected="user@name:port, or an alias of ~/.ssh/config",
+                todo="check the spelling of the host",
+            ) from None
+        except (TimeoutError, OSError, EOFError) as e:
+            raise ConnectError(
+                f"no ssh server answered at {where}: {e}",
+                expected=f"an answer within {CONNECT_SECONDS} s",
+                todo="is the machine up, is the port right, does a firewall let this address in?",
+            ) from None
+        except paramiko.SSHException as e:
+            raise ConnectError(
+                f"ssh to {where} did not come about: {e}",
+                expected="an ssh server and a key it accepts",
+                todo=f"try `ssh -p {c.port} {c.user}@{c.host}`",
+            ) from None
+        c.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        c.transport.set_keepalive(15)
+        return c.transport
+
+    def run(self, script: str, become: str | None = None, password: str = "") -> Result:
+        """Run `script` on the machine. Raises ConnectError, ConnectionLost."""
+        command, first = interpreter(become, password)
+        self.open()
+        try:
+            _stdin, stdout, stderr = self.client.exec_command(command)
+            channel = stdout.channel
+            _send(channel, (first + script).encode())
+            # stdout is read to its end first; paramiko keeps stderr (a few lines) meanwhile
+            channel.set_combine_stderr(False)
+            out, err = stdout.read(), stderr.read()
+            code = channel.recv_exit_status()
+        except (paramiko.SSHException, OSError, EOFError) as e:
+            raise self._lost(str(e)) from None
+        if code == -1:  # paramiko: the channel closed and no exit code came
+            raise self._lost("the connection ended before the answer came")
+        return Result(code, out.decode(errors="replace"), err.decode(errors="replace"))
+
+    def _lost(self, why: str) -> ConnectionLost:
+        self.close()
+        return ConnectionLost(
+            f"lost the connection to {self.name}: {why}",
+            expected="the connection to last until the step is done",
+            todo="run this runbook again: it looks at the host and goes on from what it finds",
+        )
+
+    def close(self) -> None:
+        """Close the connection; the next script opens a new one (with fresh group membership)."""
+        self.connection.close()
+
+
+def _send(channel: paramiko.Channel, data: bytes) -> None:
+    try:
+        channel.sendall(data)
+        channel.shutdown_write()
+    except OSError:  # the command ended before it had read all: its exit code tells why
+        pass
+
+
+class Fake:
+    """A machine that is just a function: script -> Result or text; for tests."""
+
+    name = "fake"
+
+    def __init__(self, answer: Callable[[str], Result | str]):
+        self.answer = answer
+
+    def run(self, script: str, become: str | None = None, password: str = "") -> Result:
+        """Ask the function."""
+        answer = self.answer(script)
+        return Result(0, answer) if isinstance(answer, str) else answer
+
+    def close(self) -> None:
+        """Nothing to give back."""
