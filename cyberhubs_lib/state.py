@@ -64,13 +64,13 @@ def difference(was: State, wanted: State) -> list[str]:
     return [key for key, value in wanted.items() if was.get(key) != value]
 
 
-def show(state: State, keys: list[str]) -> str:
-    """A state as a cell of the table: only the keys that differ, or its values if none does."""
+def show(state: State, keys: list[str], bare: bool = False) -> str:
+    """A state as a cell of the table: the chosen keys (all if none); `bare` leaves out their names."""
     if state is None:
         return "absent"
     chosen = {k: v for k, v in state.items() if k in keys} or state
-    if len(state) == 1 or (len(chosen) == 1 and len(keys) != 1):
-        return next(iter(chosen.values()))
+    if bare or len(state) == 1:
+        return ", ".join(chosen.values())
     return ", ".join(f"{k} {v}" for k, v in chosen.items())
 
 
@@ -126,8 +126,10 @@ class Plan:
             return Row(resource.label, "?", wanted, "unknown", str(actual))
         keys = difference(actual, resource.wanted)
         if not keys:
-            return Row(resource.label, show(actual, list(resource.wanted or [])), "", "ok")
-        was, wanted = show(actual, keys), show(resource.wanted, keys)
+            every = list(resource.wanted or [])
+            return Row(resource.label, show(actual, every, len(every) == 1), "", "ok")
+        bare = len(resource.wanted or []) == 1
+        was, wanted = show(actual, keys, bare), show(resource.wanted, keys, bare)
         status = "would change" if after is None else "failed" if failed else "changed"
         if after is not None and i not in after:
             status = "skipped"

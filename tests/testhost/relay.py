@@ -111,6 +111,8 @@ class Relay:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        except asyncio.CancelledError:
+            pass  # the relay ends: nobody waits for this task
         finally:
             self._writers -= pair
             for each in pair:

@@ -1,0 +1,67 @@
+"""The book of the site under /services/docs/: plain files, for logged-in users or for everyone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from urllib.parse import urlsplit
+
+from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
+from tornado.ioloop import IOLoop
+from tornado.web import Application, RequestHandler, StaticFileHandler, authenticated, url
+
+
+class OpenFiles(StaticFileHandler):
+    """The files as they are; a changed book is seen at once."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Make the browser ask whether a page has changed."""
+        self.set_header("Cache-Control", "no-cache")
+
+
+class UserFiles(HubOAuthenticated, OpenFiles):
+    """The same files for people whom the hub knows."""
+
+    @authenticated
+    async def get(self, path: str, include_body: bool = True) -> None:
+        """Serve a file, after a login if there was none."""
+        await super().get(path, include_body)
+
+    @authenticated
+    async def head(self, path: str) -> None:
+        """Answer like get, without the file."""
+        await super().get(path, include_body=False)
+
+
+class ToSlash(RequestHandler):
+    """/services/docs is not a directory for a browser, /services/docs/ is."""
+
+    def get(self) -> None:
+        """Send the browser there."""
+        self.redirect(self.request.path + "/")
+
+
+def application(root: str, prefix: str, for_everyone: bool) -> Application:
+    """The whole service; `prefix` ends in a slash."""
+    files = OpenFiles if for_everyone else UserFiles
+    options = {"path": root, "default_filename": "index.html"}
+    return Application(
+        [
+            (prefix + "oauth_callback", HubOAuthCallbackHandler),
+            (prefix.rstrip("/"), ToSlash),
+            url(prefix + "(.*)", files, options),
+        ],
+        cookie_secret=os.urandom(32),
+    )
+
+
+def main() -> None:
+    """Run under JupyterHub, which says by environment where to listen."""
+    root, who = sys.argv[1:]
+    app = application(root, os.environ["JUPYTERHUB_SERVICE_PREFIX"], who == "everyone")
+    app.listen(urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]).port, xheaders=True)
+    IOLoop.current().start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Settings of the hub: a table. What differs between sites comes from hub.json and secrets/."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, "/srv/hub")  # the modules beside this file
+from access import CHECK_USER, Lists
+from login import ListedGitHub, endpoints, refuse_public_standin
+from spawn import HubSpawner, menu_html
+
+STATE = Path("/srv/state")  # the volume hub_state
+
+
+def secret(name: str) -> str:
+    """A secret that compose handed over as a file; it never is an environment variable."""
+    return Path("/run/secrets", name).read_text().strip()
+
+
+def kept_key(path: Path) -> str:
+    """A key made at the first start and kept: a new one would make stored logins unreadable."""
+    if not path.exists():
+        partial = path.with_suffix(".new")
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        partial.write_text(os.urandom(32).hex())
+        partial.rename(path)
+    return path.read_text().strip()
+
+
+settings = json.loads(Path("/srv/hub.json").read_text())
+refuse_public_standin(settings)
+public_url = settings["public_url"].rstrip("/")
+uid, gid = settings["uid"], settings["gid"]
+
+c = get_config()  # noqa: F821  JupyterHub provides it
+
+# Addresses. The proxy has a container of its own, so that a restart of the hub cuts nobody off.
+c.JupyterHub.public_url = public_url + "/"  # from it: cookies that are Secure under https
+c.JupyterHub.bind_url = "http://:8000"
+c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
+c.JupyterHub.hub_connect_url = "http://hub:8081"
+c.JupyterHub.cleanup_proxy = False
+c.JupyterHub.cleanup_servers = False
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = "http://proxy-api:8001"
+c.ConfigurableHTTPProxy.auth_token = secret("proxy_token")
+c.JupyterHub.last_activity_interval = 10  # a restarted proxy learns its routes again this often
+
+# State.
+c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret_file = f"{STATE}/jupyterhub_cookie_secret"
+c.CryptKeeper.keys = [bytes.fromhex(kept_key(STATE / "crypt_key"))]
+
+# Login. The lists decide (access.py), at login and again at most `auth_refresh_age` seconds later.
+lists = Lists.of(settings["admins"], settings["allowed_users"], settings["blocked_users"])
+ListedGitHub.lists = lists
+c.JupyterHub.authenticator_class = ListedGitHub
+for name, address in endpoints(settings["login"]).items():
+    c.ListedGitHub[name] = address
+c.ListedGitHub.client_id = settings["login"]["client_id"]
+c.ListedGitHub.client_secret = secret("oauth_client_secret")
+c.ListedGitHub.oauth_callback_url = public_url + "/hub/oauth_callback"
+c.ListedGitHub.login_service = "GitHub stand-in" if settings["login"]["standin"] else "GitHub"
+c.ListedGitHub.enable_auth_state = True
+c.ListedGitHub.auth_refresh_age = 60
+c.ListedGitHub.auth_refresh_strict = True  # tokens of somebody refused die as well as the session
+c.ListedGitHub.any_allow_config = True  # the lists are ours; no warning that there are none
+
+# Servers of the users.
+limits = settings["limits"]
+HubSpawner.hub_settings = settings
+c.JupyterHub.spawner_class = HubSpawner
+c.HubSpawner.options_form = menu_html(settings["menu"])
+c.HubSpawner.options_from_form = "simple"
+c.HubSpawner.prefix = settings["container_prefix"]
+c.HubSpawner.name_template = "{prefix}{username}"
+c.HubSpawner.network_name = settings["network"]
+c.HubSpawner.use_internal_ip = True
+c.HubSpawner.remove = True
+c.HubSpawner.mem_limit = limits["memory"]
+c.HubSpawner.cpu_limit = limits["cpus"]
+c.HubSpawner.start_timeout = 120
+c.HubSpawner.http_timeout = 120  # ten starting at once on two cores take most of a minute
+c.HubSpawner.extra_create_kwargs = {
+    "user": f"{uid}:{gid}",
+    "labels": {"cyberhubs.site": settings["site"]},
+}
+c.HubSpawner.extra_host_config = {
+    "pids_limit": limits["processes"],
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
+}
+
+# Services, each with the rights that it needs and no more.
+c.JupyterHub.services = [{"name": "check", "api_token": secret("check_token")}]
+c.JupyterHub.load_roles = [
+    # An exact list: who is no longer on it is no longer an admin after the next start.
+    {"name": "admin", "users": sorted(lists.admins - lists.blocked)},
+    {
+        "name": "check",
+        "services": ["check"],
+        "scopes": [
+            f"{scope}!user={CHECK_USER}"
+            for scope in ("admin:users", "admin:servers", "access:servers")
+        ],
+    },
+]
+
+culling = settings["culling"]
+if culling["idle_minutes"]:
+    command = [sys.executable, "-m", "jupyterhub_idle_culler"]
+    command += [f"--timeout={culling['idle_minutes'] * 60}"]
+    command += [f"--max-age={culling['max_age_hours'] * 3600}"]
+    c.JupyterHub.services.append({"name": "culler", "command": command})
+    scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
+    c.JupyterHub.load_roles.append({"name": "culler", "services": ["culler"], "scopes": scopes})
+
+docs = settings.get("docs")
+if docs:
+    c.JupyterHub.services.append(
+        {
+            "name": "docs",
+            "url": "http://hub:9001",
+            "command": [sys.executable, "/srv/hub/docs_service.py", docs["path"], docs["for"]],
+            "oauth_no_confirm": True,  # it is part of the hub: no page that asks to trust it
+        }
+    )
+    c.JupyterHub.load_roles.append(
+        {"name": "user", "scopes": ["self", "access:services!service=docs"]}
+    )

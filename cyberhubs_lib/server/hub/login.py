@@ -1,0 +1,96 @@
+"""Login with GitHub, with the lists of the site having the last word."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from access import CHECK_USER, Decision, Lists, decide
+from oauthenticator.github import GitHubOAuthenticator
+from tornado.web import HTTPError
+
+PRIVATE_NETWORKS = [
+    ipaddress.ip_network(net)
+    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+]
+PRIVATE_SUFFIXES = (".localhost", ".test", ".internal")
+
+
+def is_private(url: str) -> bool:
+    """Whether the host of a URL can only be reached from this machine or a private network."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(PRIVATE_SUFFIXES)
+    return address.is_loopback or any(address in net for net in PRIVATE_NETWORKS)
+
+
+def refuse_public_standin(settings: dict[str, Any]) -> None:
+    """Stop here if anybody on the Internet could log in at the stand-in, which asks no password."""
+    if settings["login"].get("standin") and not is_private(settings["public_url"]):
+        raise SystemExit(
+            f"cyberhubs: refusing to start: login.standin is on and public_url"
+            f" {settings['public_url']} is a public address; the stand-in lets everybody be anybody."
+            f" Use GitHub, or a loopback, private, .localhost, .test or .internal address."
+        )
+
+
+def endpoints(login: dict[str, Any]) -> dict[str, str]:
+    """The three OAuth addresses: the browser goes to the first, the hub itself to the others."""
+    url = login["url"].rstrip("/")
+    internal = (login.get("internal_url") or url).rstrip("/")
+    return {
+        "authorize_url": f"{url}/login/oauth/authorize",
+        "token_url": f"{internal}/login/oauth/access_token",
+        "userdata_url": f"{login['api_url'].rstrip('/')}/user",
+    }
+
+
+class ListedGitHub(GitHubOAuthenticator):
+    """GitHub says who somebody is; `access.decide` says whether that person may come in."""
+
+    lists = Lists.of()  # set from hub.json by jupyterhub_config.py
+
+    def decide(self, login: str) -> Decision:
+        """Ask the lists. The one place to change when the lists become live."""
+        return decide(login, self.lists)
+
+    async def check_blocked_users(self, username: str, auth_model: dict[str, Any] | None) -> bool:
+        """Leave blocking to check_allowed, which can say why, and asks the same decision."""
+        return True
+
+    async def check_allowed(self, username: str, auth_model: dict[str, Any] | None) -> bool:
+        """Let in, or refuse with a page that says why."""
+        if auth_model is None:  # a user put in by hand in the admin panel; the login still decides
+            return True
+        decision = self.decide(username)
+        if not decision.allowed:
+            self.log.warning("refused login of %s: %s", username, decision.why)
+            raise HTTPError(
+                403,
+                f"The account {username} is {decision.why}."
+                " Ask an administrator of this hub if you think it should be let in.",
+            )
+        return True
+
+    async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
+        """Say at every login whether somebody is an admin: True and False, never `as before`."""
+        auth_model["admin"] = self.decide(auth_model["name"]).admin
+        return auth_model
+
+    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
+        """Ask the lists again about somebody already logged in; False ends the session.
+
+        GitHub itself is not asked: its bad day must not throw out people who are at work.
+        """
+        if user.name == CHECK_USER:  # has no session, only the service's token
+            return True
+        decision = self.decide(user.name)
+        if not decision.allowed:
+            self.log.warning("ended session of %s: %s", user.name, decision.why)
+            return False
+        if user.admin != decision.admin:
+            return {"name": user.name, "admin": decision.admin}
+        return True

@@ -1,0 +1,108 @@
+"""A user's server: the menu it is chosen from, its home directory, and its container."""
+
+from __future__ import annotations
+
+import os
+import re
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docker.errors import NotFound
+from dockerspawner import DockerSpawner
+
+# Where compose.yaml mounts the host's <data_root>/jupyterhub_users into the hub.
+HOMES = Path("/srv/jupyterhub_users")
+HOME_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+PAGES = {"lab": "/lab", "notebook": "/tree"}
+
+
+class SpawnError(Exception):
+    """A start that cannot work, with a message for the user's page and for the API."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.jupyterhub_message = message
+
+
+def choose(menu: list[dict[str, str]], title: Any) -> dict[str, str]:
+    """The menu's entry of that title, the first if none was asked for; anything else is refused."""
+    if title is None:
+        return menu[0]
+    for entry in menu:
+        if entry["title"] == title:
+            return entry
+    titles = ", ".join(entry["title"] for entry in menu)
+    raise SpawnError(f"The menu of this hub has no entry {title!r}. It has: {titles}.")
+
+
+def menu_html(menu: list[dict[str, str]]) -> str:
+    """The form before a start: one radio button an entry; nothing if there is nothing to choose."""
+    if len(menu) < 2:
+        return ""
+    rows = []
+    for number, entry in enumerate(menu):
+        title, image = escape(entry["title"], quote=True), escape(entry["image"])
+        rows.append(
+            f'<div class="form-check"><label class="form-check-label">'
+            f'<input class="form-check-input" type="radio" name="title" value="{title}"'
+            f"{' checked' if number == 0 else ''}> {title}"
+            f' <small class="text-muted">{image}</small></label></div>'
+        )
+    return f"<fieldset><legend>What to start</legend>{''.join(rows)}</fieldset>"
+
+
+def make_home(name: str, uid: int, gid: int, homes: Path = HOMES) -> None:
+    """Make somebody's home directory, or set its owner right; what is in it is not touched.
+
+    Docker would make a missing one by itself, owned by root, and the user could not write there.
+    """
+    if not HOME_NAME.fullmatch(name):
+        raise SpawnError(f"The user name {name!r} cannot be the name of a directory.")
+    if not homes.is_dir():
+        raise SpawnError("The directory of the users' homes is missing on the server.")
+    home = homes / name
+    if home.is_symlink():
+        raise SpawnError("The home directory is a link; an administrator has to look at it.")
+    home.mkdir(mode=0o750, exist_ok=True)
+    now = home.stat()
+    if (now.st_uid, now.st_gid) != (uid, gid):
+        os.chown(home, uid, gid)
+
+
+class HubSpawner(DockerSpawner):
+    """DockerSpawner that offers the menu and nothing beside it."""
+
+    hub_settings: ClassVar[dict[str, Any]] = {}  # hub.json, set by jupyterhub_config.py
+
+    async def start(self) -> tuple[str, int]:
+        """Settle image and page from the menu, make the home directory, start the container.
+
+        Done here and not where the form is read, because the API passes by the form.
+        """
+        settings = self.hub_settings
+        entry = choose(settings["menu"], self.user_options.get("title"))
+        self.user_options = {"title": entry["title"]}  # DockerSpawner would obey an `image` in it
+        self.image = entry["image"]
+        self.default_url = PAGES[entry["interface"]]
+        name = self.user.name
+        make_home(name, settings["uid"], settings["gid"])
+        root = settings["data_root"].rstrip("/")
+        # Mounts and not binds: a source that is missing is an error and not a new directory.
+        self.mounts = [
+            {"type": "bind", "source": f"{root}/jupyterhub_users/{name}", "target": "/home/user"},
+            {"type": "bind", "source": f"{root}/user", "target": "/user"},
+            {"type": "bind", "source": f"{root}/data", "target": "/data", "read_only": True},
+        ]
+        return await super().start()
+
+    async def pull_image(self, image: str) -> None:
+        """Never pull while a user waits: images come with a runbook; say so if one is missing."""
+        try:
+            await self.docker("inspect_image", image)
+        except NotFound:
+            self.log.error("image %s of the menu is missing on this host", image)
+            raise SpawnError(
+                f"The image {image} is not on this server."
+                " An administrator has to get it (runbook 08) or take it off the menu."
+            ) from None
