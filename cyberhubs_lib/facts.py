@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .shell import sh
+
 # key=value lines; every command may be missing on a fresh machine, then the value is empty
 QUESTION = r"""
 . /etc/os-release 2>/dev/null
@@ -21,10 +23,22 @@ elif sudo -n true 2>&1 | grep -q 'not allowed\|not in the sudoers'; then echo su
 elif id -Gn | grep -qwE 'sudo|wheel|admin'; then echo sudo=password
 else echo sudo=refused; fi
 echo "init=$(cat /proc/1/comm)"
-echo "docker=$(docker version -f '{{.Server.Version}}' 2>/dev/null)"
+D=docker; docker ps -q >/dev/null 2>&1 || D="sudo -n docker"
+echo "docker=$($D version -f '{{.Server.Version}}' 2>/dev/null)"
+echo "docker_root=$($D info -f '{{.DockerRootDir}}' 2>/dev/null)"
 echo "docker_cli=$(command -v docker)"
 echo "compose=$(docker compose version --short 2>/dev/null)"
+echo "docker_gid=$(stat -c %g /var/run/docker.sock 2>/dev/null)"
+[ -n "$service" ] || service=$(id -un)
+echo "service_user=$service"
+echo "service_uid=$(id -u "$service" 2>/dev/null)"; echo "service_gid=$(id -g "$service" 2>/dev/null)"
 """
+
+
+def question(service_user: str = "") -> str:
+    """Shell text that prints what `parse_facts` reads; the service user's default is the login."""
+    return sh("service={}", service_user) + QUESTION
+
 
 MIN_MEMORY_MIB = 3500  # hub 250 MB + Docker 130 MB + system, and a few users of 500 MB each
 MIN_FREE_GIB = 10  # images of the hub and one application hub, twice during an upgrade
@@ -54,6 +68,11 @@ class Facts:
     docker: str
     docker_cli: str
     compose: str
+    docker_root: str
+    docker_gid: int
+    service_user: str
+    service_uid: int
+    service_gid: int
 
     @property
     def family(self) -> str:
@@ -84,5 +103,8 @@ def parse_facts(text: str) -> Facts:
         root_free_gib=round(number("root_free_kib") / 1024**2, 1), user=word("user"),
         uid=number("uid"), gid=number("gid"), home=word("home"), sudo=word("sudo"),
         init=word("init"), docker=word("docker"), docker_cli=word("docker_cli"),
-        compose=word("compose"),
+        compose=word("compose"), docker_root=word("docker_root"),
+        docker_gid=number("docker_gid"),
+        service_user=word("service_user"), service_uid=number("service_uid"),
+        service_gid=number("service_gid"),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from functools import cached_property
 from getpass import getpass
 
 from .errors import CommandFailed, PreconditionFailed
-from .facts import QUESTION, Facts, parse_facts
+from .facts import Facts, parse_facts, question
 from .shell import keep_secret, mask
 from .transport import Local, Result, Ssh, Transport
 
@@ -24,6 +24,7 @@ class Host:
 
     transport: Transport
     log: list[tuple[str, int]] = field(default_factory=list)
+    service_user: str = ""  # of the site; "" is the login user
     root: bool = True  # whether scripts run as root if not told otherwise
     _password: str = field(default="", repr=False)
 
@@ -45,7 +46,7 @@ class Host:
     @cached_property
     def facts(self) -> Facts:
         """What this machine is: one round trip, once."""
-        return parse_facts(self.batch([QUESTION], root=False)[0].out)
+        return parse_facts(self.batch([question(self.service_user)], root=False)[0].out)
 
     def run(self, script: str, root: bool | None = None) -> Result:
         """Run a script; any exit code is an answer."""

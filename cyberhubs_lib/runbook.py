@@ -202,9 +202,9 @@ def start(name: str, **given: object) -> Run:
     Raises SettingsError before anything is touched, ConnectError, Unsupported.
     """
     name, found = entry(name)
-    params = check(found.params, {**_stray(found), **given})
-    site = load_site(params.site or os.environ.get("CYBERHUBS_SITE", ""))
-    target = params.host or site.host or os.environ.get("CYBERHUBS_HOST", "")
+    params = check(found.params, {**_stray(found), **_from_environment(found, given)})
+    site = load_site(params.site)
+    target = params.host or site.host
     if not target:
         raise SettingsError(
             "no host is named",
@@ -212,8 +212,19 @@ def start(name: str, **given: object) -> Run:
             todo="there is no default host: a runbook changes the machine it is given",
         )
     host = connect(target, site.identity_file or None, site.accept_new_host_key)
+    host.service_user = site.service_user
     host.root = found.root == "always" or (found.root == "remote" and not host.is_local)
     return Run(name, host, site, params, found.recipe(host.facts, site, params))
+
+
+def _from_environment(found: Entry, given: dict[str, object]) -> dict[str, object]:
+    """Parameters left at their default may come from CYBERHUBS_HOST and so on, as tests do it."""
+    out = dict(given)
+    for name, field in found.params.model_fields.items():
+        value = os.environ.get(f"CYBERHUBS_{name.upper()}")
+        if value is not None and given.get(name, field.default) == field.default:
+            out[name] = value
+    return out
 
 
 def _stray(found: Entry) -> dict[str, object]:

@@ -193,6 +193,8 @@ def is_private(name: str) -> bool:
 def load_site(name: str) -> Site:
     """The site called `name` (sites/NAME.yaml), or in the file `name`; "" is all defaults.
 
+    Keys of NAME.local.yaml beside it, which is not in git, replace those of the file.
+
     Raises SettingsError with file, line, key and the way to put it right.
     """
     if not name:
@@ -206,17 +208,7 @@ def load_site(name: str) -> Site:
             expected=f"a path, or one of: {known}",
             todo="copy sites/example.yaml and change what is different with you",
         )
-    try:
-        data = YAML(typ="rt").load(path.read_text()) or {}
-    except YAMLError as error:
-        said = re.sub(r"\s+", " ", str(error))[:300]
-        raise SettingsError(
-            f"{path} is not YAML: {said}",
-            expected="lines of the form `key: value`, indented with spaces",
-            todo="look at the line named above; a missing space after `:` is the usual cause",
-        ) from None
-    if not hasattr(data, "lc"):
-        data = {"": data} if data else {}
+    data = _read(path)
     try:
         return Site.model_validate({"name": path.stem, **data})
     except ValidationError as error:
@@ -225,6 +217,29 @@ def load_site(name: str) -> Site:
             expected="what sites/example.yaml explains",
             todo="correct these lines; nothing was touched",
         ) from None
+
+
+def _read(path: Path) -> dict[str, object]:
+    """The file as a tree that knows its lines, with the keys of its .local.yaml in place."""
+    local = path.with_suffix(".local.yaml")
+    try:
+        data = YAML(typ="rt").load(path.read_text()) or {}
+        if local.is_file():
+            data.update(YAML(typ="safe").load(local) or {})
+    except YAMLError as error:
+        said = re.sub(r"\s+", " ", str(error))[:300]
+        raise SettingsError(
+            f"{path} is not YAML: {said}",
+            expected="lines of the form `key: value`, indented with spaces",
+            todo="look at the line named above; a missing space after `:` is the usual cause",
+        ) from None
+    if not isinstance(data, dict):
+        raise SettingsError(
+            f"{path} cannot be used: it holds a list or a word",
+            expected="lines of the form `key: value`",
+            todo="start from sites/example.yaml",
+        )
+    return data
 
 
 def _lines(error: ValidationError, data: object) -> list[str]:

@@ -56,6 +56,16 @@ class Resource:
         """The changes of neighbours of one kind together; packages make one transaction of it."""
         return "\n".join(resource.change(was) for resource, was in items)
 
+    @classmethod
+    def perform(
+        cls, host: Host, items: Sequence[tuple[Resource, State]], tell: Callable[[str], None]
+    ) -> None:
+        """Make the changes; images go another way than by shell text. Raises CommandFailed."""
+        # a shell reads a whole (...) before it runs any of it: a cut connection changes nothing
+        result = host.run(f"(set -e\n{cls.change_all(items)}\n) </dev/null")
+        if result.code:
+            raise failed(", ".join(resource.label for resource, _ in items), result)
+
 
 def difference(was: State, wanted: State) -> list[str]:
     """The keys that decide: in `wanted` and not equal in `was`. ["*"] if it is all or nothing."""
@@ -160,16 +170,18 @@ class Plan:
         confirm: str,
         progress: Callable[[Report], None],
     ) -> None:
+        def tell(text: str) -> None:
+            report = self.report(after)
+            report.title += f" ({text})"
+            progress(report)
+
         self._stop_without_name(pending, confirm)
         self._stop_if_changed(pending)
         for _kind, group in groupby(pending, key=lambda i: type(self.resources[i])):
             positions = list(group)
-            items = [(self.resources[i], self.actual[i]) for i in positions]
-            changes = type(items[0][0]).change_all(items)  # type: ignore[arg-type]
-            # a shell reads a whole (...) before it runs any of it: a cut connection changes nothing
-            result = self.host.run(f"(set -e\n{changes}\n) </dev/null")
-            if result.code:
-                raise failed(f"{self.title}: {', '.join(r.label for r, _ in items)}", result)
+            states = [(self.resources[i], self.actual[i]) for i in positions]
+            items = [(r, a) for r, a in states if not isinstance(a, Unknown)]
+            type(items[0][0]).perform(self.host, items, tell)
             after.update({i: None for i in positions})
             progress(self.report(after))
         self._look_again(pending)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from .errors import SettingsError
 from .params import Params, StorageParams
-from .recipes import install_docker, prepare_os, prepare_storage, start_here
+from .recipes import (
+    configure_hub,
+    get_images,
+    install_docker,
+    launch_hub,
+    prepare_os,
+    prepare_storage,
+    start_here,
+)
 from .recipes.recipe import Maker
 from .site import REPOSITORY
 
@@ -32,6 +40,9 @@ RUNBOOKS: dict[str, Entry] = {
     "02_prepare_os": Entry(prepare_os.recipe),
     "03_prepare_storage": Entry(prepare_storage.recipe, StorageParams),
     "04_install_docker": Entry(install_docker.recipe),
+    "06_configure_hub": Entry(configure_hub.recipe, root="remote"),
+    "08_get_images": Entry(get_images.recipe, root="remote"),
+    "09_launch_hub": Entry(launch_hub.recipe, root="remote"),
 }
 
 

@@ -11,7 +11,7 @@ from ..shell import sh
 from ..site import Site
 from ..state import Check
 from ..transport import Result
-from .recipe import Recipe, service_user, supported
+from .recipe import Recipe, supported
 
 # A container of the host's own shell: the proof that containers run needs no registry.
 PROBE = r"""
@@ -27,7 +27,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """The distribution's engine; compose v2 where the distribution has it."""
     supported(facts)
     compose = _compose_package(facts)
-    user = service_user(facts, site)
+    user = facts.service_user
     packages = ["docker.io", "iptables", *([compose] if compose else [])]
     if facts.id == "debian" and facts.version >= "13":
         packages.append("docker-cli")

@@ -11,7 +11,7 @@ from ..resources.services import Service
 from ..site import Site
 from ..state import Check
 from ..transport import Result
-from .recipe import Recipe, service_user, supported
+from .recipe import Recipe, supported
 
 PACKAGES = {
     "ca-certificates": "trust in the web's certificates",
@@ -27,7 +27,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """One family for now: Debian and Ubuntu."""
     supported(facts)
     packages = {**PACKAGES, **{name: "asked for by the site" for name in site.extra_packages}}
-    user = service_user(facts, site)
+    user = facts.service_user
     return Recipe(
         requirements=[
             Check("init system", "cat /proc/1/comm", _systemd, "systemd", "use an ordinary server"),

@@ -11,7 +11,7 @@ from ..shell import sh
 from ..site import Site
 from ..state import Check, Resource
 from ..transport import Result
-from .recipe import Recipe, service_user, supported
+from .recipe import Recipe, supported
 
 MIN_GIB = 100  # the original's figure for a group; 50 for a small installation
 SMALL_GIB = 50
@@ -37,7 +37,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         steps={
             "filesystem": [Filesystem(device)] if device else [],
             "mount": [Mount(device, mount)] if device else [],
-            "directories": _directories(site, service_user(facts, site)),
+            "directories": _directories(site, facts.service_user),
             "docker": _docker(mount) if device else [],
         },
         checks=_checks(root, mount, bool(device)),

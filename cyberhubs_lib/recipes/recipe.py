@@ -30,11 +30,6 @@ class Recipe:
 Maker = Callable[[Facts, Site, Params], Recipe]
 
 
-def service_user(facts: Facts, site: Site) -> str:
-    """The account that owns the service: the site's, or the one that logs in."""
-    return site.service_user or facts.user
-
-
 def supported(facts: Facts) -> None:
     """Raises Unsupported for systems that this project does not know, with the way to move."""
     if facts.id in ("centos", "amzn") and facts.version in ("7", "2018.03", "2"):

@@ -38,14 +38,17 @@ class File(Resource):
 
     def question(self) -> str:
         """Mode, owner, digest; nothing if there is no such file."""
-        return sh("[ -f {} ] && stat -c '%a %U:%G' {} && sha256sum < {} || :", *[self.path] * 3)
+        return sh(
+            "[ -f {} ] && stat -c '%a %U:%G %u:%g' {} && sha256sum < {} || :", *[self.path] * 3
+        )
 
     def parse(self, answer: Result) -> State:
         """None if absent."""
         words = answer.out.split()
-        if len(words) < 3:
+        if len(words) < 4:
             return None
-        return {"content": _short(words[2], self.secret), "mode": words[0], "owner": words[1]}
+        owner = _owner(words, self.owner)
+        return {"content": _short(words[3], self.secret), "mode": words[0], "owner": owner}
 
     def note(self, was: State) -> str:
         """What it is for."""
@@ -66,6 +69,56 @@ def digest(content: bytes, secret: bool = False) -> str:
 def _short(sha256: str, secret: bool) -> str:
     # hashed once more: 8 digits of the plain hash would let somebody test a guessed secret
     return hashlib.sha256(b"cyberhubs" + sha256.encode()).hexdigest()[:8] if secret else sha256[:8]
+
+
+def _owner(words: list[str], wanted: str) -> str:
+    """From "mode names numbers": the owner in the form in which it is wanted."""
+    return words[2] if wanted.partition(":")[0].isdigit() else words[1]
+
+
+@dataclass(frozen=True)
+class Token(Resource):
+    """A secret made on the host itself, once; nobody needs to know it, so it never travels."""
+
+    path: str
+    owner: str
+    why: str = ""
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """secret PATH."""
+        return f"secret {self.path}"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Not empty, and only its owner reads it."""
+        return {"content": "present", "mode": "600", "owner": self.owner}
+
+    def question(self) -> str:
+        """Mode and owner, whether it is empty; never the content."""
+        return sh("[ -s {} ] && stat -c '%a %U:%G %u:%g' {} || :", self.path, self.path)
+
+    def parse(self, answer: Result) -> State:
+        """None if absent or empty."""
+        words = answer.out.split()
+        if len(words) < 3:
+            return None
+        return {"content": "present", "mode": words[0], "owner": _owner(words, self.owner)}
+
+    def note(self, was: State) -> str:
+        """What it is for."""
+        return self.why
+
+    def change(self, was: State) -> str:
+        """256 random bits; an existing one keeps its content."""
+        make = sh(
+            "d=$(dirname {}) && mkdir -p \"$d\" && chmod 700 \"$d\" && chown {} \"$d\" && umask 077"
+            " && od -An -tx1 -N32 /dev/urandom | tr -d ' \\n' > {}.new && mv {}.new {}\n",
+            self.path, self.owner, self.path, self.path, self.path,
+        )  # fmt: skip
+        return (make if was is None else "") + sh(
+            "chown {} {} && chmod 600 {}", self.owner, self.path, self.path
+        )
 
 
 @dataclass(frozen=True)
@@ -96,8 +149,7 @@ class Directory(Resource):
         words = answer.out.split()
         if len(words) < 3:
             return None
-        by_number = self.owner.partition(":")[0].isdigit()
-        return {"mode": words[0], "owner": words[2] if by_number else words[1]}
+        return {"mode": words[0], "owner": _owner(words, self.owner)}
 
     def note(self, was: State) -> str:
         """What it is for."""

@@ -9,6 +9,7 @@ By hand, from tests/: python -m testhost.testhost up|down NAME. README.md has th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -268,14 +269,10 @@ class TestHost:
 def remove(name: str) -> None:
     """Remove all that `up(name)` makes, however far it came; nothing there is fine."""
     client = docker.from_env()
-    try:
+    with contextlib.suppress(NotFound):
         client.containers.get(PREFIX + name).remove(force=True, v=True)
-    except NotFound:
-        pass
-    try:
+    with contextlib.suppress(NotFound):
         client.volumes.get(f"{PREFIX}{name}-varlib").remove(force=True)
-    except NotFound:
-        pass
     disk = _disk(name)
     if disk.exists():
         for line in _losetup("-n", "-O", "NAME", "-j", str(disk)).splitlines():

@@ -29,6 +29,7 @@ def kept_key(path: Path) -> str:
     return path.read_text().strip()
 
 
+os.umask(0o077)  # the database too is for nobody else
 settings = json.loads(Path("/srv/hub.json").read_text())
 refuse_public_standin(settings)
 public_url = settings["public_url"].rstrip("/")
@@ -74,6 +75,7 @@ HubSpawner.hub_settings = settings
 c.JupyterHub.spawner_class = HubSpawner
 c.HubSpawner.options_form = menu_html(settings["menu"])
 c.HubSpawner.options_from_form = "simple"
+c.HubSpawner.apply_user_options = lambda spawner, options: None  # HubSpawner.start does it
 c.HubSpawner.prefix = settings["container_prefix"]
 c.HubSpawner.name_template = "{prefix}{username}"
 c.HubSpawner.network_name = settings["network"]

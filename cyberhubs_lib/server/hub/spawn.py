@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import time
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
 from docker.errors import NotFound
 from dockerspawner import DockerSpawner
+from jupyterhub.spawner import SpawnException
 
 # Where compose.yaml mounts the host's <data_root>/jupyterhub_users into the hub.
 HOMES = Path("/srv/jupyterhub_users")
@@ -17,23 +20,26 @@ HOME_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 PAGES = {"lab": "/lab", "notebook": "/tree"}
 
 
-class SpawnError(Exception):
-    """A start that cannot work, with a message for the user's page and for the API."""
+class SpawnError(SpawnException):
+    """A start that cannot work, with a message for the user's page, the API and the log."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.jupyterhub_message = message
+    def __init__(self, message: str, reason: str, status_code: int = 503) -> None:
+        super().__init__(message, reason=reason, status_code=status_code)
+        self.jupyterhub_message = message  # what the page of the menu shows
 
 
 def choose(menu: list[dict[str, str]], title: Any) -> dict[str, str]:
-    """The menu's entry of that title, the first if none was asked for; anything else is refused."""
-    if title is None:
+    """The menu's entry of that title, the first if none was asked for; anything else is refused.
+
+    With one entry there is no form, and JupyterHub repeats what was chosen from an older menu.
+    """
+    if title is None or len(menu) == 1:
         return menu[0]
     for entry in menu:
         if entry["title"] == title:
             return entry
     titles = ", ".join(entry["title"] for entry in menu)
-    raise SpawnError(f"The menu of this hub has no entry {title!r}. It has: {titles}.")
+    raise SpawnError(f"The menu of this hub has no entry {title!r}. It has: {titles}.", "menu", 400)
 
 
 def menu_html(menu: list[dict[str, str]]) -> str:
@@ -58,16 +64,34 @@ def make_home(name: str, uid: int, gid: int, homes: Path = HOMES) -> None:
     Docker would make a missing one by itself, owned by root, and the user could not write there.
     """
     if not HOME_NAME.fullmatch(name):
-        raise SpawnError(f"The user name {name!r} cannot be the name of a directory.")
+        raise SpawnError(f"The user name {name!r} cannot be the name of a directory.", "home", 400)
     if not homes.is_dir():
-        raise SpawnError("The directory of the users' homes is missing on the server.")
+        raise SpawnError("The directory of the users' homes is missing on the server.", "home")
     home = homes / name
     if home.is_symlink():
-        raise SpawnError("The home directory is a link; an administrator has to look at it.")
-    home.mkdir(mode=0o750, exist_ok=True)
+        raise SpawnError(
+            "The home directory is a link; an administrator has to look at it.", "home"
+        )
+    home.mkdir(mode=0o700, exist_ok=True)
     now = home.stat()
     if (now.st_uid, now.st_gid) != (uid, gid):
         os.chown(home, uid, gid)
+
+
+async def until_listening(ip: str, port: int, seconds: float = 60) -> None:
+    """Wait until the server listens; JupyterHub, which asks next, then gets its answer at once.
+
+    Left alone it asks at growing intervals, and a user waits two or three seconds for nothing.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            _, writer = await asyncio.open_connection(ip, port)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
 
 
 class HubSpawner(DockerSpawner):
@@ -94,15 +118,17 @@ class HubSpawner(DockerSpawner):
             {"type": "bind", "source": f"{root}/user", "target": "/user"},
             {"type": "bind", "source": f"{root}/data", "target": "/data", "read_only": True},
         ]
-        return await super().start()
+        ip, port = await super().start()
+        await until_listening(ip, port)
+        return ip, port
 
     async def pull_image(self, image: str) -> None:
         """Never pull while a user waits: images come with a runbook; say so if one is missing."""
         try:
             await self.docker("inspect_image", image)
         except NotFound:
-            self.log.error("image %s of the menu is missing on this host", image)
             raise SpawnError(
                 f"The image {image} is not on this server."
-                " An administrator has to get it (runbook 08) or take it off the menu."
+                " An administrator has to get it (runbook 08) or take it off the menu.",
+                "image",
             ) from None

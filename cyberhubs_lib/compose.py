@@ -1,0 +1,21 @@
+"""Docker Compose on the host: its own, or, where it has none, ours in a container."""
+
+from __future__ import annotations
+
+from .contexts import context
+from .facts import Facts
+from .shell import sh
+from .site import Site
+
+SOCKET = "/var/run/docker.sock"
+
+
+def compose(site: Site, facts: Facts) -> str:
+    """Shell text to which a compose command can be appended; it runs in the site's directory."""
+    home = site.directory(facts.home)
+    if facts.compose:
+        return sh("cd {} && docker compose ", home)
+    return sh(
+        "cd {} && docker run --rm -v {}:{} -v {}:{} -w {} {} ",
+        home, SOCKET, SOCKET, home, home, home, context("compose", site).tag,
+    )  # fmt: skip

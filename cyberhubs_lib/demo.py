@@ -1,0 +1,68 @@
+"""The demo: the hub's own runbooks against this machine, with a stand-in for GitHub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .compose import compose
+from .host import Host, connect
+from .runs import run_and_tell
+from .shell import sh
+from .site import SITES, Site, load_site
+
+RUNBOOKS = ["00_start_here", "06_configure_hub", "08_get_images", "09_launch_hub"]
+
+
+def up(name: str, port: int | None) -> int:
+    """Bring the demo up, or find that it is. Prints the address and how to log in."""
+    if port:
+        local_settings(name).write_text(f"public_url: http://127.0.0.1:{port}\n")
+    site = load_site(name)
+    run_and_tell(RUNBOOKS, {"host": "localhost", "site": name})
+    print(f"\nThe hub is at {site.public_url}")
+    print("Log in with the stand-in for GitHub: press the button of one of these accounts.")
+    for account in site.login.standin:
+        print(f"  {account.login:10} {_role(site, account.login)}")
+    return 0
+
+
+def _role(site: Site, login: str) -> str:
+    if login in site.blocked_users:
+        return "is blocked"
+    if login in site.admins:
+        return "may come in and is an administrator"
+    return "may come in" if login in site.allowed_users else "is on no list and is refused"
+
+
+def local_settings(name: str) -> Path:
+    """The file beside a site file whose keys replace it on this machine; not in git."""
+    path = Path(name) if "/" in name else SITES / f"{name}.yaml"
+    return path.with_suffix(".local.yaml")
+
+
+def down(name: str, data: bool) -> int:
+    """Remove the demo's containers, networks and settings; with `data` its volumes too."""
+    site, host = load_site(name), connect("localhost")
+    host.root = False
+    user_servers = f"name=^{site.project}-user-"
+    host.read(sh("docker ps -aq --filter {} | xargs -r docker rm -f", user_servers))
+    home = site.directory(host.facts.home)
+    if host.ask(sh("test -f {}/.env", home)):
+        flags = " --volumes" if data else ""
+        host.read(f"({compose(site, host.facts)}--profile '*' down --remove-orphans{flags}) 2>&1")
+    if data and not site.data_root.startswith("/"):
+        host.read(sh("docker volume rm -f {}", site.data_root))
+    _remove_settings(host, home, data)
+    print(
+        "the demo is gone" + ("" if data else "; its volumes are kept: --down --data removes them")
+    )
+    return 0
+
+
+def _remove_settings(host: Host, home: str, data: bool) -> None:
+    """The secrets go only with the data: the hub's database knows them."""
+    if data:
+        host.read(sh("rm -rf {}", home))
+    else:
+        host.read(sh("cd {} 2>/dev/null && find . -maxdepth 1 ! -name . ! -name secrets"
+                     " -exec rm -rf {} + || :", home, "{}"))  # fmt: skip

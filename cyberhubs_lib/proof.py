@@ -1,0 +1,117 @@
+"""Act as a user, through the public address: log in, start a server, run a cell.
+
+At GitHub nobody can log in for somebody else; there the proof looks where the login page leads, and
+starts the server as the check user, with a token that may do only that (server/hub/access.py).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from .facts import Facts
+from .host import Host
+from .rendered import CHECK_USER
+from .report import Row
+from .shell import keep_secret, sh
+from .site import Site
+
+START_SECONDS = 120
+CELL = "import os; print(6 * 7, os.getuid(), os.getgid())"
+
+
+def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
+    """Rows for the report; a row that failed says what was seen instead."""
+    rows = [_row("the public address answers", "yes", lambda: _answers(site))]
+    if rows[0].status == "failed":
+        return rows
+    rows.append(_row("the login leads to", _login_url(site), lambda: _leads_to(site)))
+    if site.login.standin:
+        person = (site.admins + site.allowed_users)[0]
+        rows.append(_row(f"{person} logs in", "welcome", lambda: log_in(site, person)))
+        for stranger in _strangers(site):
+            rows.append(_row(f"{stranger} is refused", "403", lambda s=stranger: log_in(site, s)))
+    path = f"{site.directory(facts.home)}/secrets/check_token"
+    token = keep_secret(host.read(sh("cat {}", path)).strip())
+    wanted = f"42 {site.uid} {site.gid}"
+    rows.append(_row("a cell in a new server prints", wanted, lambda: run_cell(site, token)))
+    return rows
+
+
+def _row(label: str, wanted: str, look) -> Row:  # type: ignore[no-untyped-def]
+    try:
+        found = look()
+    except (httpx.HTTPError, OSError, RuntimeError, ValueError, TimeoutError) as error:
+        found = f"{type(error).__name__}: {error}"[:300]
+    good = found == wanted
+    note = "" if good else "`./cyberhubs hub logs` shows what the services say"
+    return Row(label, found, wanted, "ok" if good else "failed", note)
+
+
+def _answers(site: Site) -> str:
+    reply = httpx.get(f"{site.public_url}/hub/health", timeout=10, follow_redirects=True)
+    return "yes" if reply.status_code == 200 else f"HTTP {reply.status_code}"
+
+
+def _login_url(site: Site) -> str:
+    inside = f"{site.public_url}/github-standin"
+    return (inside if site.login.standin else site.login.url) + "/login/oauth/authorize"
+
+
+def _leads_to(site: Site) -> str:
+    reply = httpx.get(f"{site.public_url}/hub/oauth_login", timeout=10)
+    target = urlsplit(reply.headers.get("location", ""))
+    callback = parse_qs(target.query).get("redirect_uri", [""])[0]
+    if callback != f"{site.public_url}/hub/oauth_callback":
+        return f"callback {callback}"
+    return f"{target.scheme}://{target.netloc}{target.path}"
+
+
+def _strangers(site: Site) -> list[str]:
+    """Accounts of the stand-in that the lists do not let in."""
+    inside = {name.lower() for name in site.admins + site.allowed_users}
+    outside = {name.lower() for name in site.blocked_users}
+    names = [account.login for account in site.login.standin]
+    return [name for name in names if name.lower() not in inside or name.lower() in outside]
+
+
+def log_in(site: Site, login: str) -> str:
+    """Log in at the stand-in as a browser does: "welcome", or the status of the refusal."""
+    with httpx.Client(timeout=20, follow_redirects=True) as browser:
+        page = browser.get(f"{site.public_url}/hub/oauth_login")
+        reply = browser.post(page.url, data={"login": login})  # the button of that account
+        if reply.status_code != 200:
+            return str(reply.status_code)
+        home = browser.get(f"{site.public_url}/hub/home")
+        return "welcome" if login in home.text else f"HTTP {home.status_code} at {home.url}"
+
+
+@contextmanager
+def _server(site: Site, token: str):  # type: ignore[no-untyped-def]
+    """A server of the check user; stopped and removed again, whatever happened."""
+    api = f"{site.public_url}/hub/api/users/{CHECK_USER}"
+    with httpx.Client(headers={"Authorization": f"token {token}"}, timeout=60) as hub:
+        hub.post(api)
+        try:
+            hub.post(f"{api}/server", json={}).raise_for_status()
+            end = time.monotonic() + START_SECONDS
+            while not hub.get(api).raise_for_status().json().get("server"):
+                if time.monotonic() > end:
+                    raise TimeoutError(f"no server within {START_SECONDS} s")
+                time.sleep(0.5)
+            yield f"{site.public_url}/user/{CHECK_USER}"
+        finally:
+            hub.delete(f"{api}/server", params={"remove": "true"})
+            hub.delete(api)
+
+
+def run_cell(site: Site, token: str) -> str:
+    """What CELL prints in a server started for it."""
+    from jupyter_kernel_client import JupyterKernelClient  # slow to import, and only needed here
+
+    with _server(site, token) as url, JupyterKernelClient(server_url=url, token=token) as kernel:
+        outputs = kernel.execute(CELL)["outputs"]
+        return "".join(output.get("text", "") for output in outputs).strip()

@@ -1,0 +1,129 @@
+"""06: the hub's settings and secrets on the server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import PreconditionFailed
+from ..facts import Facts
+from ..params import Params
+from ..rendered import data_root, files
+from ..resources.files import Directory, File, Token
+from ..shell import keep_secret, sh
+from ..site import Site
+from ..state import Check, Resource
+from ..transport import Result
+from .recipe import Recipe
+
+SECRET_VARIABLE = "CYBERHUBS_CLIENT_SECRET"
+
+
+def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
+    """Files only; nothing is started."""
+    home = site.directory(facts.home)
+    owner = f"{facts.service_uid}:{facts.service_gid}"
+    rendered = files(site, facts)
+    folders = ["", "hub", "standin", "docs"]
+    return Recipe(
+        requirements=_requirements(site, facts),
+        steps={
+            "directories": [Directory(f"{home}/{f}".rstrip("/"), owner) for f in folders],
+            "secrets": _secrets(site, home, owner),
+            "settings": [
+                File(f"{home}/{path}", content, "644", owner)
+                for path, content in sorted(rendered.items())
+            ],
+        },
+        checks=[
+            Check("secrets are private", _private(home), _none, "0 readable by others",
+                  "run this runbook again"),
+            Check("no secret in the settings", _leaks(home), _none, "0 files with one"),
+        ],
+    )  # fmt: skip
+
+
+def _requirements(site: Site, facts: Facts) -> list[Check]:
+    engine = Check(
+        "Docker", "true", lambda a: (bool(facts.docker), facts.docker or "does not answer"),
+        "an engine that answers", "run 04_install_docker first; here, start Docker",
+    )  # fmt: skip
+    if not site.data_root.startswith("/"):
+        return [engine]
+    root = data_root(site, facts)
+    there = sh("ls -d {}/data {}/user {}/jupyterhub_users", root, root, root)
+    return [
+        engine,
+        Check(f"directories in {root}", there,
+              lambda a: (a.code == 0, "there" if a.code == 0 else "missing"), "there",
+              "run 03_prepare_storage first"),
+    ]  # fmt: skip
+
+
+def _secrets(site: Site, home: str, owner: str) -> list[Resource]:
+    def path(name: str) -> str:
+        return f"{home}/secrets/{name}"
+
+    made: list[Resource] = [
+        Token(path("proxy_token"), owner, "between hub and proxy"),
+        Token(path("check_token"), owner, "with it runbook 09 proves that the hub works"),
+    ]
+    if site.login.standin:
+        return [*made, Token(path("oauth_client_secret"), owner, "between hub and stand-in")]
+    secret = client_secret(site)
+    why = "of the OAuth application at GitHub"
+    return [
+        *made,
+        File(path("oauth_client_secret"), secret.encode(), "600", owner, why, secret=True),
+    ]
+
+
+def client_secret(site: Site) -> str:
+    """The OAuth client secret, from the environment or the site's private file.
+
+    Raises PreconditionFailed saying where it was looked for; the value itself is never shown.
+    """
+    given = os.environ.get(SECRET_VARIABLE, "").strip()
+    file = site.login.client_secret_file
+    if not given and file:
+        path = Path(file).expanduser()
+        if not path.is_file():
+            raise PreconditionFailed(
+                f"login.client_secret_file: {path} is not there",
+                expected="a file that holds the client secret and that only you can read",
+                todo=f"make it: install -m 600 /dev/stdin {path}, paste, Ctrl-D",
+            )
+        if path.stat().st_mode & 0o077:
+            raise PreconditionFailed(
+                f"{path} can be read by others",
+                expected="mode 600",
+                todo=f"chmod 600 {path}",
+            )
+        given = path.read_text().strip()
+    if not given or not site.login.client_id:
+        raise PreconditionFailed(
+            "the OAuth application at GitHub is not named: "
+            + ("login.client_id is empty" if given else "there is no client secret"),
+            expected=f"login.client_id in the site file, and the secret in {SECRET_VARIABLE} or in"
+            " the file that login.client_secret_file names",
+            todo="register an application at GitHub (Settings, Developer settings, OAuth Apps) with"
+            f" homepage {site.public_url} and callback {site.public_url}/hub/oauth_callback",
+        )
+    return keep_secret(given)
+
+
+def _private(home: str) -> str:
+    return sh("find {}/secrets -type f -perm /077 | wc -l", home)
+
+
+def _leaks(home: str) -> str:
+    """How many settings hold one of the secrets; the patterns come from the files themselves."""
+    return sh(
+        "cd {} && for s in secrets/*; do grep -rlFf \"$s\" .env *.json hub standin; done | wc -l",
+        home,
+    )  # fmt: skip
+
+
+def _none(answer: Result) -> tuple[bool, str]:
+    lines = answer.out.strip().splitlines()
+    return lines[-1:] == ["0"], "0" if lines[-1:] == ["0"] else answer.out.strip()[-200:]

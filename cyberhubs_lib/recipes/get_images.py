@@ -1,0 +1,71 @@
+"""08: the images of the hub and of the menu, on the host."""
+
+from __future__ import annotations
+
+from ..contexts import context, ours
+from ..facts import Facts
+from ..params import Params
+from ..resources.images import Built, Copied, Pulled
+from ..shell import sh
+from ..site import Site
+from ..state import Check, Resource
+from ..transport import Result
+from .recipe import Recipe
+
+
+def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
+    """The bottom image first, then what stands on it; the menu's own images are always pulled."""
+    wanted = list(dict.fromkeys(choice.image for choice in site.menu))
+    server = ["hub", "edge", *([] if facts.compose else ["compose"])]
+    applications = [name for name in map(ours, wanted) if name]
+    foreign = [tag for tag in wanted if not ours(tag)]
+    return Recipe(
+        requirements=[
+            Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or "no answer"),
+                  "an engine that answers", "run 04_install_docker first"),
+            Check("free for images", "df -Pk $(docker info -f '{{.DockerRootDir}}') | tail -1 |"
+                  " tr -s ' ' | cut -d' ' -f4", _room, "at least 4 GiB",
+                  "runbook 03 puts Docker's data on the data volume", hard=False),
+        ],
+        steps={
+            "base": [] if site.images.source == "pull" else [_ours("base", site)],
+            "server": [_ours(name, site) for name in server],
+            "applications": [
+                *[_ours(name, site) for name in applications],
+                *[Pulled(tag) for tag in foreign],
+            ],
+        },
+        checks=[
+            Check(f"{tag} runs", _runs(tag), _home, "a home that can be written",
+                  "build or pull it again") for tag in wanted if ours(tag)
+        ],
+    )  # fmt: skip
+
+
+def _ours(name: str, site: Site) -> Resource:
+    found = context(name, site)
+    base = site.images.base if name == "base" else context("base", site).tag
+    kind = {"build": Built, "copy": Copied}
+    if site.images.source == "pull":
+        return Pulled(found.tag)
+    return kind[site.images.source](found, base)
+
+
+def _runs(tag: str) -> str:
+    """As some other uid than the image's own, the way a site may choose it."""
+    inside = 'jupyterhub-singleuser --version >/dev/null && cd && touch x && echo "$HOME"'
+    return sh(
+        "docker run --rm --network none --user 4711:4711 --tmpfs /home/user:mode=777 {} sh -c {}",
+        tag, inside,
+    )  # fmt: skip
+
+
+def _home(answer: Result) -> tuple[bool, str]:
+    good = answer.code == 0 and "/home/user" in answer.out
+    return good, "a home that can be written" if good else answer.out.strip()[-200:]
+
+
+def _room(answer: Result) -> tuple[bool, str]:
+    text = answer.out.strip()
+    gib = int(text) / 1024**2 if text.isdigit() else 0.0
+    return gib >= 4, f"{gib:.0f} GiB"

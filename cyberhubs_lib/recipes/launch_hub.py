@@ -1,0 +1,66 @@
+"""09: start the hub's services, and prove as a user that they work."""
+
+from __future__ import annotations
+
+from ..compose import compose
+from ..contexts import context
+from ..facts import Facts
+from ..params import Params
+from ..proof import proof
+from ..rendered import bind_address, services, settings_of
+from ..resources.service_containers import Container, DataVolume
+from ..shell import sh
+from ..site import Site
+from ..state import Check, Resource
+from ..transport import Result
+from .recipe import Recipe
+
+
+def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
+    """All services in one go; the proof walks through the public address."""
+    home = site.directory(facts.home)
+    digests = settings_of(site, facts)
+    volume: list[Resource] = []
+    if not site.data_root.startswith("/"):
+        owner = f"{site.uid}:{site.gid}"
+        volume = [DataVolume(site.data_root, owner, context("base", site).tag)]
+    return Recipe(
+        requirements=[
+            Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or "no answer"),
+                  "an engine that answers", "run 04_install_docker first"),
+            Check("settings", sh("ls {}/compose.yaml {}/.env {}/hub.json", home, home, home),
+                  _there, "there", "run 06_configure_hub first"),
+            Check(f"port {site.port}", _port(site), _free, "free, or ours",
+                  f"`ss -ltnp sport = :{site.port}` on the host tells who has it; stop that, or"
+                  " give the site another port"),
+        ],
+        steps={
+            "data": volume,
+            "services": [
+                Container(name, site.project, image, digests[name], compose(site, facts))
+                for name, image in services(site).items()
+            ],
+        },
+        proof=lambda host: proof(host, site, facts),
+    )  # fmt: skip
+
+
+def _port(site: Site) -> str:
+    """Free, ours, or somebody else's; asked by connecting, as a user would."""
+    address = bind_address(site)
+    address = "127.0.0.1" if address == "0.0.0.0" else address
+    mine = sh(
+        "docker ps -q --filter {} --filter label=com.docker.compose.service=caddy",
+        f"label=com.docker.compose.project={site.project}",
+    )
+    attempt = sh("timeout 3 bash -c {} 2>/dev/null", f"exec 3<>/dev/tcp/{address}/{site.port}")
+    return f'if [ -n "$({mine})" ]; then echo ours; elif {attempt}; then echo taken; else echo free; fi'
+
+
+def _free(answer: Result) -> tuple[bool, str]:
+    word = answer.out.strip()
+    return word in ("ours", "free"), word
+
+
+def _there(answer: Result) -> tuple[bool, str]:
+    return answer.code == 0, "there" if answer.code == 0 else "missing"

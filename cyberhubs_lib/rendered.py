@@ -1,0 +1,151 @@
+"""What a site becomes on the server: .env, hub.json and the stand-in's accounts, as bytes.
+
+The other server files are copied as they are. Where they meet the site is here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .contexts import context
+from .facts import Facts
+from .site import Site
+
+SERVER = Path(__file__).parent / "server"
+COPIED = ("compose.yaml", "Caddyfile", "haproxy.cfg", "hub/*.py", "standin/*.py")
+CHECK_USER = "cyberhubs-check"
+STANDIN_CLIENT = "cyberhubs-standin"
+
+
+def data_root(site: Site, facts: Facts) -> str:
+    """The directory on the host; a Docker volume's is below Docker's own."""
+    if site.data_root.startswith("/"):
+        return site.data_root
+    return f"{facts.docker_root or '/var/lib/docker'}/volumes/{site.data_root}/_data"
+
+
+def files(site: Site, facts: Facts) -> dict[str, bytes]:
+    """All files of the server's directory but the secrets: relative path -> content."""
+    found = {
+        str(p.relative_to(SERVER)): p.read_bytes()
+        for pattern in COPIED
+        for p in sorted(SERVER.glob(pattern))
+    }
+    found["hub.json"] = _json(hub_settings(site, facts))
+    if site.login.standin:
+        accounts = [account.model_dump() for account in site.login.standin]
+        found["standin/accounts.json"] = _json({"client_id": STANDIN_CLIENT, "accounts": accounts})
+    found[".env"] = _env(site, facts, found)
+    return found
+
+
+def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
+    """What jupyterhub_config.py reads. No secret."""
+    return {
+        "site": site.name,
+        "public_url": site.public_url,
+        "login": _login(site),
+        "admins": site.admins,
+        "allowed_users": site.allowed_users,
+        "blocked_users": site.blocked_users,
+        "network": f"{site.project}_users",
+        "container_prefix": f"{site.project}-user-",
+        "data_root": data_root(site, facts),
+        "uid": site.uid,
+        "gid": site.gid,
+        "limits": site.limits.model_dump(),
+        "culling": site.culling.model_dump(),
+        "menu": [choice.model_dump() for choice in site.menu],
+        "docs": None
+        if site.docs.readers == "nobody"
+        else {"path": "/srv/docs", "for": site.docs.readers},
+    }
+
+
+def _login(site: Site) -> dict[str, object]:
+    login = site.login
+    if login.standin:
+        return {
+            "provider": "github",
+            "url": f"{site.public_url}/github-standin",
+            "internal_url": "http://standin:8080",
+            "api_url": "http://standin:8080",
+            "standin": True,
+            "client_id": STANDIN_CLIENT,
+        }
+    github = login.url.rstrip("/")
+    api = "https://api.github.com" if github == "https://github.com" else f"{github}/api/v3"
+    return {
+        "provider": "github",
+        "url": github,
+        "api_url": api,
+        "standin": False,
+        "client_id": login.client_id,
+    }
+
+
+def bind_address(site: Site) -> str:
+    """Where the port is published. With the stand-in only at the private address of public_url."""
+    name = urlsplit(site.public_url).hostname or ""
+    if site.bind_address:
+        return site.bind_address
+    if name == "localhost" or name.endswith(".localhost") or name.startswith("127."):
+        return "127.0.0.1"
+    return name if site.login.standin and name[0].isdigit() else "0.0.0.0"
+
+
+def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
+    values = {
+        "COMPOSE_PROJECT_NAME": site.project,
+        "COMPOSE_PROFILES": "standin" if site.login.standin else "",
+        "HUB_IMAGE": context("hub", site).tag,
+        "EDGE_IMAGE": context("edge", site).tag,
+        "BIND_ADDRESS": bind_address(site),
+        "HTTP_PORT": str(80 if site.public_url.startswith("https:") else site.port),
+        "SITE_ADDRESS": ":80",
+        "DATA_ROOT": data_root(site, facts),
+        "SERVICE_UID": str(facts.service_uid),
+        "SERVICE_GID": str(facts.service_gid),
+        "DOCKER_GID": str(facts.docker_gid),
+    }
+    for service in services(site):
+        values[f"CONFIG_{service.upper()}"] = _digest(service, values, found)
+    head = "# Written by runbook 06 from the site file; change it there. No secrets here.\n"
+    return (head + "".join(f"{k}={v}\n" for k, v in values.items())).encode()
+
+
+def services(site: Site) -> dict[str, str]:
+    """The services of this site's hub -> the image that each runs."""
+    hub, edge = context("hub", site).tag, context("edge", site).tag
+    found = {"caddy": edge, "proxy": hub, "hub": hub, "broker": edge}
+    return {**found, "standin": hub} if site.login.standin else found
+
+
+OWN_FILES = {
+    "caddy": "Caddyfile", "broker": "haproxy.cfg", "hub": "hub", "standin": "standin", "proxy": "-",
+}  # fmt: skip
+
+
+def _digest(service: str, values: dict[str, str], found: dict[str, bytes]) -> str:
+    """Changes with the service's own files, compose.yaml or .env: then it is made anew."""
+    whole = hashlib.sha256(
+        json.dumps({k: v for k, v in values.items() if "CONFIG_" not in k}).encode()
+    )
+    for path, content in sorted(found.items()):
+        if path.startswith((OWN_FILES[service], "compose.yaml")):
+            whole.update(path.encode() + b"\0" + content)
+    return whole.hexdigest()[:12]
+
+
+def settings_of(site: Site, facts: Facts) -> dict[str, str]:
+    """Service -> the digest that its container must carry."""
+    lines = files(site, facts)[".env"].decode().splitlines()
+    env = dict(line.split("=", 1) for line in lines if "=" in line)
+    return {service: env[f"CONFIG_{service.upper()}"] for service in services(site)}
+
+
+def _json(data: object) -> bytes:
+    return (json.dumps(data, indent=2) + "\n").encode()

@@ -1,0 +1,131 @@
+"""The hub's own containers, as compose makes them, and the volume for the users' files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..shell import sh
+from ..state import Resource, State, Unknown
+from ..transport import Result
+
+INSPECT = (
+    "{{.State.Status}}|{{with .State.Health}}{{.Status}}{{end}}|"
+    '{{index .Config.Labels "cyberhubs.config"}}|{{.Image}}'
+)
+STUCK = 90  # seconds until all services must be healthy; a cold start takes 15
+
+
+@dataclass(frozen=True)
+class Container(Resource):
+    """One service of the compose project: healthy, with today's settings and today's image."""
+
+    service: str
+    project: str
+    image: str
+    settings: str
+    compose: str  # shell text before a compose command
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """service NAME."""
+        return f"service {self.service}"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Healthy, new enough."""
+        return {"state": "healthy", "settings": self.settings, "image": "current"}
+
+    def question(self) -> str:
+        """State, health, digest of its settings, image; then the image that the tag names now."""
+        return (
+            "docker info -f ok >/dev/null 2>&1 || exit 9\n"
+            + sh("docker image inspect -f {} {} 2>/dev/null || exit 8\n", "{{.Id}}", self.image)
+            + sh(
+                "docker ps -aq --filter {} --filter {} | xargs -r docker inspect -f {}",
+                f"label=com.docker.compose.project={self.project}",
+                f"label=com.docker.compose.service={self.service}",
+                INSPECT,
+            )
+        )
+
+    def parse(self, answer: Result) -> State:
+        """None if there is no such container."""
+        if answer.code == 9:
+            raise Unknown("no Docker engine answers")
+        if answer.code == 8:
+            raise Unknown(f"image {self.image} is missing: runbook 08 gets it")
+        image, _, line = answer.out.strip().partition("\n")
+        if not line:
+            return None
+        status, health, settings, running = (line.splitlines()[0].split("|") + [""] * 3)[:4]
+        return {
+            "state": health if status == "running" and health else status,
+            "settings": settings,
+            "image": "current" if running == image else "old",
+        }
+
+    def change(self, was: State) -> str:
+        """Never one alone."""
+        return self.change_all([(self, was)])
+
+    @classmethod
+    def change_all(cls, items: Sequence[tuple[Resource, State]]) -> str:
+        """Compose makes, keeps or makes anew as needed, and waits until all are healthy."""
+        first = items[0][0]
+        assert isinstance(first, Container)
+        return (
+            f"({first.compose}up -d --wait --wait-timeout {STUCK} --remove-orphans --quiet-pull) ||"
+            f" {{ {first.compose}ps -a; {first.compose}logs --tail 8; exit 1; }} >&2"
+        )
+
+
+@dataclass(frozen=True)
+class DataVolume(Resource):
+    """A Docker volume in place of a data disk, with the same directories in it."""
+
+    name: str
+    owner: str
+    image: str
+
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """volume NAME."""
+        return f"volume {self.name}"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """The directories, and whose `user` is."""
+        return {"directories": "data jupyterhub_users tmp user", "owner of user": self.owner}
+
+    def _inside(self, script: str) -> str:
+        return sh(
+            "docker run --rm --network none -v {}:/v --entrypoint sh {} -c {}",
+            self.name, self.image, script,
+        )  # fmt: skip
+
+    def question(self) -> str:
+        """Looked at from a container: the directory itself is root's."""
+        return (
+            sh("docker volume inspect {} >/dev/null 2>&1 || exit 0\n", self.name)
+            + sh("docker image inspect {} >/dev/null 2>&1 || exit 8\n", self.image)
+            + self._inside("cd /v && echo $(ls); stat -c %u:%g user 2>/dev/null || echo none")
+        )
+
+    def parse(self, answer: Result) -> State:
+        """None if there is no such volume."""
+        if answer.code:
+            raise Unknown(f"image {self.image} is missing: runbook 08 gets it")
+        if not answer.out.strip():
+            return None
+        found, _, owner = answer.out.strip().partition("\n")
+        known = [d for d in found.split() if d in ("data", "jupyterhub_users", "tmp", "user")]
+        return {"directories": " ".join(known), "owner of user": owner.strip()}
+
+    def change(self, was: State) -> str:
+        """Make what is missing."""
+        script = (
+            "cd /v && mkdir -p data jupyterhub_users user tmp && chmod 1777 tmp && chmod 775 user"
+            f" && chown {self.owner} user"
+        )
+        return sh("docker volume create {} >/dev/null\n", self.name) + self._inside(script)

@@ -1,0 +1,141 @@
+"""Run runbooks headless: papermill executes, the executed notebook is the record.
+
+Records lie in runs/SITE/ (or runs/HOST/), named by time and runbook; status, drift and the book read
+them there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import nbformat
+from traitlets.config import Config
+
+from .errors import CyberhubsError, SettingsError
+from .params import check
+from .report import MIME, STATUS
+from .site import REPOSITORY, load_site
+from .table import RUNBOOKS, entry, path
+
+RUNS = REPOSITORY / "runs"
+
+
+class RunFailed(CyberhubsError):
+    """A runbook stopped; the executed notebook up to there is kept."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One executed notebook."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The runbook's stem."""
+        return self.path.stem.partition("_")[2]
+
+    def reports(self) -> Iterator[dict[str, object]]:
+        """The reports that its cells published, first to last."""
+        for cell in nbformat.read(self.path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                if MIME in output.get("data", {}):
+                    yield output["data"][MIME]
+
+    def summary(self) -> str:
+        """How many rows have which status: applied steps, requirements and proof."""
+        count = dict.fromkeys(STATUS, 0)
+        last: dict[str, dict[str, object]] = {str(r["title"]): r for r in self.reports()}
+        for report in last.values():
+            for row in report["rows"]:  # type: ignore[attr-defined]
+                count[row["status"]] += 1
+        return ", ".join(f"{n} {status}" for status, n in count.items() if n and status)
+
+
+def place(site: str, host: str) -> Path:
+    """The folder of a site's runs; without a site, of the host's."""
+    label = load_site(site).name if site else host or "no-host"
+    return RUNS / re.sub(r"[^A-Za-z0-9.@_-]", "-", label)
+
+
+def run(name: str, parameters: dict[str, object], out: Path | None = None) -> Record:
+    """Execute one runbook and keep the result. Raises SettingsError, RunFailed."""
+    name, found = entry(name)
+    params = check(found.params, parameters)
+    if out is None:
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+        out = place(params.site, params.host) / f"{stamp}_{name}.ipynb"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    given = {key: value for key, value in params.model_dump().items() if key in parameters}
+    _execute(path(name), out, given)
+    return Record(out)
+
+
+def _execute(source: Path, out: Path, parameters: dict[str, object]) -> None:
+    import papermill  # takes seconds to import: only when it is needed
+    from papermill.exceptions import PapermillExecutionError
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        with (
+            contextlib.redirect_stderr(io.StringIO()),
+            tempfile.TemporaryDirectory(prefix="cyberhubs-") as private,
+        ):
+            # socket files instead of TCP: nobody else on this machine can listen to the kernel
+            ipc = Config({"KernelManager": {"transport": "ipc", "ip": f"{private}/kernel"}})
+            papermill.execute_notebook(
+                source, out, parameters, kernel_name="python3", progress_bar=False, config=ipc
+            )
+    except PapermillExecutionError as error:
+        said = str(error.evalue)
+        first = said if said.startswith(str(error.ename)) else f"{error.ename}: {said}"
+        raise RunFailed(
+            f"{source.stem} stopped:\n{first}",
+            todo=f"put right what it says and run it again; it goes on from there. Record: {out}",
+        ) from None
+
+
+def run_and_tell(names: list[str], parameters: dict[str, object]) -> list[Record]:
+    """Run several in order, one line each. Raises as `run` does, after telling which failed."""
+    records = []
+    for name in names:
+        name = entry(name)[0]
+        print(f"{name:20} ", end="", flush=True)
+        began = time.monotonic()
+        try:
+            record = run(name, parameters)
+        except CyberhubsError:
+            print("failed", flush=True)
+            raise
+        seconds = time.monotonic() - began
+        print(f"{seconds:5.0f} s   {record.summary()}", flush=True)
+        records.append(record)
+    return records
+
+
+def latest(site: str) -> dict[str, Record]:
+    """The newest record of each runbook that this site has run."""
+    found = sorted(place(site, "").glob("*.ipynb"))
+    return {record.name: record for record in map(Record, found) if record.name in RUNBOOKS}
+
+
+def parse_parameters(pairs: list[list[str]]) -> dict[str, object]:
+    """-p NAME VALUE pairs as a dict. Raises SettingsError if a name comes twice."""
+    names = [name for name, _ in pairs]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise SettingsError(
+            f"parameter {', '.join(sorted(twice))} is given twice",
+            expected="each once",
+            todo="leave one of them out",
+        )
+    return {name: value for name, value in pairs}

@@ -1,0 +1,225 @@
+"""A stand-in for GitHub's login, for trials and tests: real OAuth, but it asks for no password.
+
+The endpoints and their errors are GitHub's (docs.github.com, "Authorizing OAuth apps"), so that the
+hub needs no other code than for GitHub itself. Accounts come from accounts.json beside this file.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import sys
+import threading
+import time
+from html import escape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+ACCOUNTS = Path("/srv/standin/accounts.json")
+CLIENT_SECRET = Path("/run/secrets/oauth_client_secret")
+CODE_SECONDS = 600  # how long GitHub's own codes live
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Stand-in, not GitHub</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+body {{ font: 18px/1.5 sans-serif; max-width: 34em; margin: 2em auto; padding: 0 1em }}
+h1 {{ background: #b00; color: #fff; padding: .5em; text-align: center }}
+button {{ font: inherit; width: 100%; margin: .3em 0; padding: .5em; text-align: left }}
+</style></head><body><h1>STAND-IN, NOT GITHUB</h1>
+<p>This page takes the place of GitHub's login in a trial. It asks for no password: whoever can open
+it can be any of these people. Log in as:</p>
+<form method="post" action="?{query}">{buttons}</form></body></html>"""
+
+
+class Standin:
+    """What is known: accounts, codes given out and not yet used, tokens given out."""
+
+    def __init__(self, client_id: str, client_secret: str, accounts: list[dict[str, Any]]) -> None:
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.accounts = {account["login"]: account for account in accounts}
+        self.codes: dict[str, dict[str, Any]] = {}
+        self.tokens: dict[str, str] = {}
+        self.lock = threading.Lock()
+
+    def give_code(self, login: str, asked: dict[str, str]) -> str:
+        """A code for one exchange, bound to everything that was asked with it."""
+        code = secrets.token_hex(10)
+        with self.lock:
+            self.codes[code] = {"login": login, "asked": asked, "until": time.time() + CODE_SECONDS}
+        return code
+
+    def exchange(self, form: dict[str, str]) -> dict[str, str]:
+        """Give a token for a code, or GitHub's error for what is wrong with the request."""
+        same_secret = hmac.compare_digest(
+            form.get("client_secret", "").encode(), self.client_secret.encode()
+        )
+        if form.get("client_id") != self.client_id or not same_secret:
+            return error(
+                "incorrect_client_credentials",
+                "The client_id and/or client_secret passed are incorrect.",
+            )
+        with self.lock:  # taken out whatever follows: a code works once
+            kept = self.codes.pop(form.get("code", ""), None)
+        if kept is None or kept["until"] < time.time():
+            return error("bad_verification_code", "The code passed is incorrect or expired.")
+        asked = kept["asked"]
+        if form.get("redirect_uri", asked["redirect_uri"]) != asked["redirect_uri"]:
+            return error(
+                "redirect_uri_mismatch",
+                "The redirect_uri MUST match the registered callback URL for this application.",
+            )
+        challenge = asked.get("code_challenge")
+        if challenge and challenge_of(form.get("code_verifier", "")) != challenge:
+            return error("bad_verification_code", "The code_verifier does not match.")
+        token = "gho_" + secrets.token_urlsafe(27)
+        with self.lock:
+            self.tokens[token] = kept["login"]
+        return {"access_token": token, "scope": asked.get("scope", ""), "token_type": "bearer"}
+
+    def user(self, authorization: str) -> dict[str, Any] | None:
+        """The account that a token of ours belongs to, in GitHub's form."""
+        kind, _, token = authorization.partition(" ")
+        login = self.tokens.get(token.strip()) if kind.lower() in ("token", "bearer") else None
+        if login is None:
+            return None
+        account = self.accounts[login]
+        return {
+            "login": login,
+            "id": account["id"],
+            "type": "User",
+            "name": account.get("name"),
+            "email": account.get("email"),
+            "avatar_url": account.get("avatar_url", ""),
+        }
+
+
+def error(name: str, description: str) -> dict[str, str]:
+    """An error as GitHub writes it: with status 200, in place of the token."""
+    uri = "https://docs.github.com/apps/oauth-apps/maintaining-oauth-apps"
+    return {"error": name, "error_description": description, "error_uri": uri}
+
+
+def challenge_of(verifier: str) -> str:
+    """The PKCE challenge (S256) that belongs to a verifier."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def first_values(query: str) -> dict[str, str]:
+    """A query string or form as a dict; of several values the first."""
+    return {key: values[0] for key, values in parse_qs(query, keep_blank_values=True).items()}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """GitHub's three endpoints, and one for the healthcheck."""
+
+    standin: Standin
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """The page with the accounts, and the account behind a token."""
+        path, asked = urlsplit(self.path).path, first_values(urlsplit(self.path).query)
+        if path == "/login/oauth/authorize":
+            self.authorize_page(asked)
+        elif path in ("/user", "/api/v3/user"):
+            user = self.standin.user(self.headers.get("Authorization", ""))
+            if user is None:
+                self.answer_json(401, {"message": "Bad credentials", "status": "401"})
+            else:
+                self.answer_json(200, user)
+        elif path == "/health":
+            self.answer_json(200, {"status": "ok"})
+        else:
+            self.answer_json(404, {"message": "Not Found", "status": "404"})
+
+    def do_POST(self) -> None:
+        """A button of the page pressed, and a code turned into a token."""
+        path, asked = urlsplit(self.path).path, first_values(urlsplit(self.path).query)
+        length = min(int(self.headers.get("Content-Length") or 0), 65536)
+        body = self.rfile.read(length).decode("utf-8", "replace")
+        if path == "/login/oauth/authorize":
+            self.authorized(asked, first_values(body).get("login", ""))
+        elif path == "/login/oauth/access_token":
+            form = json.loads(body) if "json" in self.headers.get("Content-Type", "") else None
+            result = self.standin.exchange(form or {**asked, **first_values(body)})
+            if "json" in self.headers.get("Accept", ""):
+                self.answer_json(200, result)
+            else:
+                self.answer(200, "application/x-www-form-urlencoded", urlencode(result))
+        else:
+            self.answer_json(404, {"message": "Not Found", "status": "404"})
+
+    def wrong(self, asked: dict[str, str]) -> str:
+        """What is wrong with a request to authorize; empty if nothing is."""
+        if asked.get("client_id") != self.standin.client_id:
+            return "no application with this client_id"
+        if urlsplit(asked.get("redirect_uri", "")).scheme not in ("http", "https"):
+            return "no redirect_uri"
+        if asked.get("code_challenge") and asked.get("code_challenge_method") != "S256":
+            return "code_challenge_method must be S256"
+        return ""
+
+    def authorize_page(self, asked: dict[str, str]) -> None:
+        """The page on which one chooses who to be."""
+        if wrong := self.wrong(asked):
+            self.answer(404, "text/html", f"<h1>STAND-IN, NOT GITHUB</h1><p>{wrong}</p>")
+            return
+        buttons = "".join(
+            f'<button name="login" value="{escape(login)}"><b>{escape(login)}</b>'
+            f" {escape(account.get('name') or '')}</button>"
+            for login, account in self.standin.accounts.items()
+        )
+        # The form posts to this very address, whatever path the front door put before it.
+        query = escape(urlencode(asked, quote_via=quote))
+        self.answer(200, "text/html", PAGE.format(query=query, buttons=buttons))
+
+    def authorized(self, asked: dict[str, str], login: str) -> None:
+        """Back to the hub with a code, and with the hub's own `state`."""
+        if self.wrong(asked) or login not in self.standin.accounts:
+            self.answer_json(404, {"message": "Not Found", "status": "404"})
+            return
+        answer = {"code": self.standin.give_code(login, asked)}
+        if "state" in asked:
+            answer["state"] = asked["state"]
+        to = asked["redirect_uri"]
+        self.send_response(302)
+        self.send_header("Location", to + ("&" if "?" in to else "?") + urlencode(answer))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def answer_json(self, status: int, body: dict[str, Any]) -> None:
+        """Answer with JSON."""
+        self.answer(status, "application/json", json.dumps(body))
+
+    def answer(self, status: int, kind: str, text: str) -> None:
+        """Answer with text of some kind."""
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_request(self, code: Any = "-", size: Any = "-") -> None:
+        """One line a request, without the query, where codes are; the healthcheck is not worth one."""
+        path = urlsplit(self.path).path
+        if path != "/health":
+            sys.stderr.write(f"{self.command} {path} {int(code)}\n")
+
+
+def main() -> None:
+    """Serve on port 8080 of the container."""
+    known = json.loads(ACCOUNTS.read_text())
+    secret = CLIENT_SECRET.read_text().strip()
+    Handler.standin = Standin(known["client_id"], secret, known["accounts"])
+    ThreadingHTTPServer(("", 8080), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Look, plan, apply, look again: against a host that is a dictionary."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from cyberhubs_lib.errors import HostChanged, NotConfirmed, NotConverged, PreconditionFailed
+from cyberhubs_lib.host import Host
+from cyberhubs_lib.state import Plan, Resource, Unknown, difference, look, show
+from cyberhubs_lib.transport import Fake, Result
+
+
+@dataclass(frozen=True)
+class Thing(Resource):
+    name: str
+    value: str
+    sharp: bool = False
+
+    @property
+    def label(self):
+        return f"thing {self.name}"
+
+    @property
+    def wanted(self):
+        return {"value": self.value}
+
+    @property
+    def irreversible(self):
+        return self.name if self.sharp else ""
+
+    def question(self):
+        return f"get {self.name}"
+
+    def parse(self, answer):
+        if answer.code == 9:
+            raise Unknown("no engine")
+        return {"value": answer.out} if answer.out else None
+
+    def change(self, was):
+        return f"put {self.name} {self.value}"
+
+
+class Machine:
+    """A host whose state is a dict; it understands `get` and `put` and counts the trips."""
+
+    def __init__(self, **state):
+        self.state, self.stuck, self.unknown = state, set(), set()
+        self.host = Host(Fake(self.answer), root=False)
+
+    def answer(self, script):
+        out = []
+        for line in script.splitlines():
+            words = line.strip().strip("()").split()
+            if words[:1] == ["get"]:
+                code = 9 if words[1] in self.unknown else 0
+                self.last = self.state.get(words[1], "") if not code else ""
+                out.append(self.last)
+            elif "printf" in words:
+                mark = next(w for w in line.split("\\n") if w.startswith("--")).split()[0]
+                out.append(f"\n{mark} {code}\n")
+            elif words[:1] == ["put"]:
+                self.unknown.discard("later")
+                if words[1] not in self.stuck:
+                    self.state[words[1]] = words[2]
+            elif words and words[0] not in ("export", "set", ")", "</dev/null") and line != "":
+                raise AssertionError(f"unknown command: {line!r}")
+        return Result(0, "".join(out))
+
+
+def plan(machine, *things):
+    return Plan("Test", machine.host, things, look(machine.host, things))
+
+
+def test_a_plan_asks_once_and_changes_nothing():
+    machine = Machine(a="1")
+    p = plan(machine, Thing("a", "1"), Thing("b", "2"))
+    assert machine.state == {"a": "1"}
+    assert machine.host.round_trips == 1
+    assert [r.status for r in p.report().rows] == ["ok", "would change"]
+
+
+def test_apply_changes_only_what_differs_and_proves_it():
+    machine = Machine(a="1", b="0")
+    report = plan(machine, Thing("a", "1"), Thing("b", "2"), Thing("c", "3")).apply()
+    assert machine.state == {"a": "1", "b": "2", "c": "3"}
+    assert [r.status for r in report.rows] == ["ok", "changed", "changed"]
+    assert machine.host.round_trips == 4  # look, look once more, change, look again
+
+
+def test_an_empty_plan_asks_nothing():
+    machine = Machine(a="1")
+    p = plan(machine, Thing("a", "1"))
+    p.apply()
+    assert machine.host.round_trips == 1
+
+
+def test_a_host_that_changed_meanwhile_stops_the_apply():
+    machine = Machine(a="0")
+    p = plan(machine, Thing("a", "1"))
+    machine.state["a"] = "7"
+    with pytest.raises(HostChanged, match="thing a is 7 now; the plan was made for 0"):
+        p.apply()
+    assert machine.state == {"a": "7"}
+
+
+def test_changed_means_read_again_and_equal():
+    machine = Machine(a="0")
+    machine.stuck.add("a")
+    with pytest.raises(NotConverged, match="thing a is 0 after the change"):
+        plan(machine, Thing("a", "1")).apply()
+
+
+def test_irreversible_wants_its_name():
+    machine = Machine()
+    p = plan(machine, Thing("a", "1", sharp=True))
+    with pytest.raises(NotConfirmed, match="confirm is 'b'"):
+        p.apply("b")
+    assert machine.state == {}
+    p.apply("a")
+    assert machine.state == {"a": "1"}
+
+
+def test_unknown_becomes_known_by_an_earlier_change():
+    machine = Machine(a="0")
+    machine.unknown.add("later")
+    p = plan(machine, Thing("a", "1"), Thing("later", "2"))
+    assert p.report().rows[1].status == "unknown"
+    assert [r.status for r in p.apply().rows] == ["changed", "changed"]
+    assert machine.state == {"a": "1", "later": "2"}
+
+
+def test_unknown_that_stays_unknown_stops_the_apply():
+    machine = Machine()
+    machine.unknown.add("b")
+    with pytest.raises(PreconditionFailed, match="thing b cannot be told: no engine"):
+        plan(machine, Thing("b", "1")).apply()
+
+
+@pytest.mark.parametrize(
+    ("was", "wanted", "keys"),
+    [
+        (None, None, []),
+        (None, {"a": "1"}, ["*"]),
+        ({"a": "1"}, None, ["*"]),
+        ({"a": "1", "more": "x"}, {"a": "1"}, []),
+        ({"a": "1", "b": "2"}, {"a": "1", "b": "3"}, ["b"]),
+    ],
+)
+def test_only_wanted_keys_decide(was, wanted, keys):
+    assert difference(was, wanted) == keys
+
+
+def test_show():
+    assert show(None, []) == "absent"
+    assert show({"a": "1"}, ["a"]) == "1"
+    assert show({"a": "1", "b": "2"}, ["b"]) == "b 2"
