@@ -99,8 +99,7 @@ def _execute(source: Path, out: Path, parameters: dict[str, object]) -> None:
         said = str(error.evalue)
         first = said if said.startswith(str(error.ename)) else f"{error.ename}: {said}"
         raise RunFailed(
-            f"{source.stem} stopped:\n{first}",
-            todo=f"put right what it says and run it again; it goes on from there. Record: {out}",
+            f"{source.stem} stopped; run again it goes on from there. Record: {out}\n{first}",
         ) from None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..compose import compose
 from ..contexts import context
 from ..facts import Facts
 from ..params import Params
 from ..proof import proof
-from ..rendered import bind_address, services, settings_of
+from ..rendered import bind_address, files, services, settings_of
 from ..resources.service_containers import Container, DataVolume
 from ..shell import sh
 from ..site import Site
@@ -28,8 +30,8 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         requirements=[
             Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or "no answer"),
                   "an engine that answers", "run 04_install_docker first"),
-            Check("settings", sh("ls {}/compose.yaml {}/.env {}/hub.json", home, home, home),
-                  _there, "there", "run 06_configure_hub first"),
+            Check("settings", sh("cat {}/.env", home), _today(site, facts),
+                  "those of this site file", "run 06_configure_hub first"),
             Check(f"port {site.port}", _port(site), _free, "free, or ours",
                   f"`ss -ltnp sport = :{site.port}` on the host tells who has it; stop that, or"
                   " give the site another port"),
@@ -62,5 +64,14 @@ def _free(answer: Result) -> tuple[bool, str]:
     return word in ("ours", "free"), word
 
 
-def _there(answer: Result) -> tuple[bool, str]:
-    return answer.code == 0, "there" if answer.code == 0 else "missing"
+def _today(site: Site, facts: Facts) -> Callable[[Result], tuple[bool, str]]:
+    """Whether 06 has written what the site file says today; .env holds a digest of all the rest."""
+    wanted = files(site, facts)[".env"].decode().strip()
+
+    def expect(answer: Result) -> tuple[bool, str]:
+        if answer.code:
+            return False, "missing"
+        same = answer.out.strip() == wanted
+        return same, "those of this site file" if same else "older ones"
+
+    return expect

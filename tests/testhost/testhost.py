@@ -27,6 +27,9 @@ from typing import Any
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound, NotFound
 
+from cyberhubs_lib.host import connect
+from cyberhubs_lib.resources.images import bottom
+
 PREFIX = "cyberhubs-test-"
 NETWORK = PREFIX + "net"
 CONTEXT = Path(__file__).parent
@@ -62,24 +65,16 @@ def ssh_key() -> Path:
     return key
 
 
-def base_image(client: docker.DockerClient, suite: str = "trixie") -> str:
-    """Name of a plain Debian image. THE place to plug in the library's own way of getting one."""
-    name = f"cyberhubs/debian:{suite}"
-    try:
-        client.images.get(name)
-    except ImageNotFound:
-        raise TestHostError(
-            f"No image {name} in this Docker engine. Test servers are built on it: "
-            "make it first (debootstrap, or tag the official image of that name)."
-        ) from None
-    return name
+def base_image(client: docker.DockerClient) -> str:
+    """Name of a plain Debian image, got the way the product gets one."""
+    return bottom(connect("localhost"), client, "", print)
 
 
 def build_image(suite: str = "trixie") -> str:
     """Build the image unless one of the same base and the same context is there already."""
     client = docker.from_env(timeout=900)
     tag = f"{PREFIX}host:{suite}"
-    base = base_image(client, suite)
+    base = base_image(client)
     files = {name: (CONTEXT / name).read_bytes() for name in ("Dockerfile", "test-init")}
     files |= {f"ca/{path.name}": path.read_bytes() for path in sorted(SITE_CAS.glob("*.crt"))}
     digest = hashlib.sha256(repr((client.images.get(base).id, sorted(files.items()))).encode())

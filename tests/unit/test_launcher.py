@@ -9,7 +9,10 @@ import pytest
 
 LAUNCHER = Path(__file__).parents[2] / "cyberhubs"
 # The programs the launcher may really use; all others are absent unless a test fakes them.
-REAL = "sh cat cksum dirname readlink mkdir rm seq sleep env tail setsid nohup touch".split()
+REAL = [
+    *("sh", "cat", "cksum", "dirname", "readlink", "mkdir", "rm", "seq", "sleep", "env", "tail"),
+    *("setsid", "nohup", "touch"),
+]
 PYTHON_FAKE = """\
 echo "python $*" >> "$CALLS"
 case "$*" in
@@ -83,7 +86,7 @@ def machine(tmp_path: Path) -> Machine:
     for old, new in (
         ("/etc/os-release", '"$STATE/os-release"'),
         ("/run/systemd/system", '"$STATE/systemd"'),
-        ("PATH=$PATH:/usr/sbin:/sbin", "PATH=$PATH"),
+        ('PATH="$PATH:/usr/sbin:/sbin"', 'PATH="$PATH"'),
     ):
         assert old in text
         text = text.replace(old, new)
@@ -204,7 +207,7 @@ def test_docker_permission_denied(machine: Machine) -> None:
     machine.fake("dockerd", "exit 1")
     done = machine.run("demo")
     assert done.returncode == 1
-    assert "usermod -aG docker alice" in done.stderr
+    assert "sudo usermod -aG docker alice" in done.stderr
 
 
 def test_systemd_starts_docker(machine: Machine) -> None:
@@ -241,7 +244,7 @@ def test_dockerd_that_dies_shows_its_log(machine: Machine) -> None:
 def test_test_needs_more_programs(machine: Machine) -> None:
     done = machine.run("test")
     assert done.returncode == 1
-    assert "openssh-client e2fsprogs debootstrap git chromium" in done.stderr
+    assert "openssh-client e2fsprogs debootstrap git mount chromium" in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["sh", "dash"])

@@ -1,0 +1,123 @@
+"""What the tests share: an operator with a home of their own, and throwaway servers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "tests"))  # testhost
+
+from cyberhubs_lib.runs import Record  # noqa: E402
+from testhost.testhost import TestHost  # noqa: E402
+
+
+@dataclass
+class Done:
+    """A finished command and, if it was a runbook, its record."""
+
+    code: int
+    out: str
+    path: Path | None = None
+
+    @property
+    def reports(self) -> dict[str, dict]:
+        """Title -> the last report of that title."""
+        return {r["title"]: r for r in Record(self.path).reports()}
+
+    def rows(self, status: str) -> list[str]:
+        """Labels of all rows, in the last report of each title, that have this status."""
+        return [
+            row["label"] for r in self.reports.values() for row in r["rows"]
+            if row["status"] == status
+        ]  # fmt: skip
+
+    @property
+    def meta(self) -> dict:
+        """Seconds and round trips, as the last report counted them."""
+        import nbformat
+
+        from cyberhubs_lib.report import MIME
+
+        cells = nbformat.read(self.path, as_version=4).cells
+        outputs = [o for c in cells for o in c.get("outputs", [])]
+        return [o["metadata"][MIME] for o in outputs if MIME in o.get("metadata", {})][-1]
+
+
+@dataclass
+class Operator:
+    """Somebody at a terminal with this home directory (for ~/.ssh), in this repository."""
+
+    home: Path
+    env: dict[str, str] = field(default_factory=dict)
+    runs: int = 0
+
+    def knows(self, server: TestHost) -> None:
+        """As after a first ssh: the host key in known_hosts, the key in ~/.ssh/config."""
+        ssh = self.home / ".ssh"
+        ssh.mkdir(mode=0o700, exist_ok=True)
+        with (ssh / "known_hosts").open("a") as file:
+            file.write(Path(server.known_hosts).read_text())
+        (ssh / "config").write_text(f'Host *\n  IdentityFile "{server.key}"\n')
+
+    def call(self, *command: str, timeout: float = 1200, **env: str) -> Done:
+        """Run a command to its end; output and errors together."""
+        done = subprocess.run(
+            command, cwd=REPOSITORY, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment(**env),
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The operator's environment."""
+        bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "HOME": str(self.home), "PATH": bin_first, **self.env, **more}
+
+    def papermill(self, runbook: str, /, env: dict[str, str] | None = None, **params: str) -> Done:
+        """`papermill runbooks/NN_....ipynb OUT -p NAME VALUE ...`, as the README says it."""
+        self.runs += 1
+        out = self.home / "runs" / f"{self.runs:03}_{runbook}.ipynb"
+        out.parent.mkdir(exist_ok=True)
+        pairs = [word for name, value in params.items() for word in ("-p", name, value)]
+        command = ["papermill", f"runbooks/{runbook}.ipynb", str(out), "--no-progress-bar", *pairs]
+        done = self.call(*command, **(env or {}))
+        done.path = out
+        return done
+
+
+@pytest.fixture(scope="session")
+def operator(tmp_path_factory) -> Operator:
+    """One for the whole session."""
+    return Operator(tmp_path_factory.mktemp("home"))
+
+
+def _server(operator: Operator, name: str, **options):
+    with TestHost.up(name, **options) as server:
+        operator.knows(server)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(operator, request):
+    """A fresh server for one test module."""
+    yield from _server(operator, request.module.__name__.rpartition(".")[2].replace("_", "-"))
+
+
+@pytest.fixture
+def in_process(operator, monkeypatch):
+    """The library called in this process, with the operator's home."""
+    monkeypatch.setenv("HOME", str(operator.home))
+    return operator
+
+
+def tool(name: str) -> str:
+    """A program that the tests need; its absence is an error, never a skip."""
+    found = shutil.which(name)
+    assert found, f"{name} is missing: `./cyberhubs test` installs it"
+    return found

@@ -1,0 +1,183 @@
+"""What goes wrong at the door: one clear message each, no traceback, nothing touched."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cyberhubs_lib import start
+from cyberhubs_lib.errors import (
+    CommandFailed,
+    ConnectError,
+    ConnectionLost,
+    PreconditionFailed,
+    SettingsError,
+    Unsupported,
+)
+from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
+from testhost.relay import Relay
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"hosst": "x"}, "'hosst' is not a parameter of this runbook"),
+        ({"dry_run": "maybe"}, "dry_run = 'maybe'"),
+        ({"host": ""}, "no host is named"),
+        ({"site": "nowhere"}, "there is no site file"),
+    ],
+)
+def test_papermill_with_wrong_parameters(operator, server, params, said):
+    done = operator.papermill("00_start_here", **{"host": server.host, **params})
+    assert done.code == 1
+    assert said in done.out
+    assert "to do:" in done.out
+    assert done.rows("ok") == []
+
+
+def test_the_message_in_the_notebook_is_no_traceback(operator, server):
+    done = operator.papermill("00_start_here", host=server.host, dry_run="maybe")
+    text = done.path.read_text()
+    assert "SettingsError: dry_run" in text
+    assert "runbook.py" not in text
+
+
+def test_our_own_command_says_it_in_a_few_lines(operator, server):
+    done = operator.call(sys.executable, "-m", "cyberhubs_lib", "run", "00", "-p", "host", "x@y:1")
+    assert done.code == 1
+    assert "no address is known for the name 'y'" in done.out
+    assert "Traceback" not in done.out
+    assert len(done.out.splitlines()) <= 8
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("debian@127.0.0.1:1", "no ssh server answered at debian@127.0.0.1:1"),
+        ("debian@no-such-host.invalid", "no address is known"),
+    ],
+)
+def test_unreachable(in_process, host, said):
+    with pytest.raises(ConnectError, match="to do") as error:
+        start("00_start_here", host=host)
+    assert said in str(error.value)
+
+
+def test_unknown_host_key_is_refused_with_its_fingerprint(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConnectError, match=r"SHA256:\w+.*accept_new_host_key") as error:
+        connect(server.host, str(server.key)).facts  # noqa: B018
+    shown = str(error.value)
+    code, real = server.sh("for k in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $k; done")
+    assert code == 0
+    assert any(word in shown for word in real.split() if word.startswith("SHA256:"))
+    assert not (tmp_path / ".ssh" / "known_hosts").exists()
+
+
+def test_new_host_key_is_accepted_if_the_site_says_so(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert connect(server.host, str(server.key), accept_new=True).facts.user == "debian"
+    assert connect(server.host, str(server.key)).facts.user == "debian"  # known from now on
+
+
+def test_changed_host_key_is_refused(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    other = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    kind, key, *_ = other.with_suffix(".pub").read_text().split()
+    name = f"[127.0.0.1]:{server.port}"
+    (tmp_path / ".ssh" / "known_hosts").write_text(f"{name} {kind} {key}\n")
+    with pytest.raises(ConnectError, match="has changed"):
+        connect(server.host, str(server.key), accept_new=True).facts  # noqa: B018
+
+
+def test_refused_key(in_process, server, tmp_path):
+    other = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    host = server.login("nosuchuser")
+    with pytest.raises(ConnectError, match="refused the login"):
+        connect(host, str(other)).facts  # noqa: B018
+
+
+def test_no_sudo(in_process, server):
+    run = start("02_prepare_os", host=server.login("nosudo"))
+    with pytest.raises(PreconditionFailed, match="nosudo cannot become root"):
+        run.requirements()
+
+
+def test_sudo_with_password_from_the_environment(in_process, server, monkeypatch, tmp_path):
+    canary = "canary-sudo-1234"
+    server.set_password("pwsudo", canary)
+    host = server.login("pwsudo")
+    with pytest.raises(PreconditionFailed, match=PASSWORD_VARIABLE):
+        start("02_prepare_os", host=host).requirements()
+    monkeypatch.setenv(PASSWORD_VARIABLE, "not-the-password")
+    with pytest.raises(CommandFailed, match="sudo password"):
+        start("02_prepare_os", host=host).requirements()
+    monkeypatch.setenv(PASSWORD_VARIABLE, canary)
+    run = start("02_prepare_os", host=host)
+    run.requirements()
+    assert run.host.read("id -u").strip() == "0"
+    assert canary not in str(run.host.log)
+    assert server.sh(f"grep -rl {canary} /var/log /tmp /home 2>/dev/null")[1] == ""
+
+
+def test_unsupported_system(in_process, server):
+    server.sh("cp /etc/os-release /root/keep; printf 'ID=centos\\nVERSION_ID=7\\n"
+              "PRETTY_NAME=\"CentOS Linux 7\"\\n' > /etc/os-release")  # fmt: skip
+    try:
+        with pytest.raises(Unsupported, match="CentOS Linux 7 no longer gets updates"):
+            start("02_prepare_os", host=server.host)
+    finally:
+        server.sh("cat /root/keep > /etc/os-release")
+
+
+def test_full_disk_is_named(in_process, server):
+    server.sh("mkdir -p /mnt/full && mount -t tmpfs -o size=4k tmpfs /mnt/full")
+    host = connect(server.host)
+    with pytest.raises(CommandFailed, match="df -h"):
+        host.read("dd if=/dev/zero of=/mnt/full/x bs=1k count=64 2>&1")
+
+
+def test_docker_not_there(in_process, server):
+    run = start("09_launch_hub", host=server.host, site="demo")
+    with pytest.raises(PreconditionFailed, match="run 04_install_docker first"):
+        run.requirements()
+
+
+def test_missing_storage_is_said(in_process, server, tmp_path):
+    site = tmp_path / "s.yaml"
+    site.write_text("login: {standin: [{login: ada}]}\n")
+    with pytest.raises(PreconditionFailed, match="run 03_prepare_storage first"):
+        start("06_configure_hub", host=server.host, site=str(site)).requirements()
+
+
+def test_connection_lost_in_the_middle_then_run_again(operator, in_process, server):
+    with Relay(server.port) as relay:
+        known = f"[127.0.0.1]:{server.port} ", f"[127.0.0.1]:{relay.port} "
+        path = operator.home / ".ssh" / "known_hosts"
+        path.write_text(path.read_text() + path.read_text().replace(*known))
+        host = connect(f"debian@127.0.0.1:{relay.port}")
+        assert host.facts.user == "debian"
+        import threading
+
+        threading.Timer(0.5, relay.drop).start()
+        with pytest.raises(ConnectionLost, match="run this runbook again"):
+            host.read("sleep 5")
+        assert host.read("echo back").strip() == "back"
+
+
+def test_ctrl_c_ends_with_130_and_one_line(operator, server):
+    command = [sys.executable, "-m", "cyberhubs_lib", "run", "02", "-p", "host", server.host]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                           env=operator.environment(), start_new_session=True)  # fmt: skip
+    time.sleep(8)
+    os.killpg(run.pid, signal.SIGINT)
+    out, _ = run.communicate(timeout=60)
+    assert run.returncode == 130, out
+    assert "run it again" in out
+    assert "Traceback" not in out

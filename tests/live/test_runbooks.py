@@ -1,0 +1,128 @@
+"""Runbooks 00, 02, 03, 04 on a bare server over ssh, by papermill, in order.
+
+The law, for each: a dry run changes nothing; a run changes what the plan showed; the next run changes
+nothing and touches no file; what somebody tampers with is exactly what the next plan shows.
+"""
+
+import pytest
+
+SNAPSHOT = (
+    "{ find /etc /usr /opt /home /root /mnt -xdev -printf '%p %i %m %U:%G %T@\\n' | sort;"
+    " cat /etc/fstab /etc/group; dpkg -l; findmnt -rno TARGET,SOURCE; } 2>/dev/null | sha256sum"
+)
+
+
+def snapshot(server):
+    code, out = server.sh(SNAPSHOT)
+    assert code == 0
+    return out
+
+
+def again(operator, server, runbook, **params):
+    """A run with nothing to do: no change, no touched file, one connection, 3 round trips."""
+    before = snapshot(server)
+    done = operator.papermill(runbook, host=server.host, **params)
+    assert done.code == 0, done.out
+    assert done.rows("changed") == []
+    assert snapshot(server) == before
+    assert done.meta["round_trips"] <= 3
+    return done
+
+
+def test_00_tells_what_the_host_is(operator, server):
+    done = again(operator, server, "00_start_here")
+    found = {row["label"]: row["was"] for row in done.reports["The host"]["rows"]}
+    assert "Debian GNU/Linux 13" in found["system"]
+    assert found["login"] == "debian (sudo: free)"
+
+
+def test_02_dry_run_shows_and_changes_nothing(operator, server):
+    before = snapshot(server)
+    done = operator.papermill("02_prepare_os", host=server.host, dry_run="true")
+    assert done.code == 0, done.out
+    assert snapshot(server) == before
+    assert "package git" in done.rows("would change")
+    assert "updates" in done.rows("unknown")
+    assert "git runs" in done.rows("failed")  # rows, not errors, in a dry run
+
+
+def test_02_prepares_the_system(operator, server):
+    done = operator.papermill("02_prepare_os", host=server.host, dry_run="false")
+    assert done.code == 0, done.out
+    assert {"package index", "package git", "package sshfs"} <= set(done.rows("changed"))
+    assert server.sh("git --version && sshfs --version")[0] == 0
+    again(operator, server, "02_prepare_os")
+
+
+def test_02_shows_exactly_what_was_tampered_with(operator, server):
+    server.sh("dpkg --purge --force-depends wget")
+    done = operator.papermill("02_prepare_os", host=server.host, dry_run="True")
+    assert done.rows("would change") == ["package wget"]
+    assert operator.papermill("02_prepare_os", host=server.host).rows("changed") == ["package wget"]
+
+
+def test_03_refuses_a_disk_that_is_not_empty(operator, server):
+    server.sh(f"mkfs.ext4 -q -L photos {server.device}")
+    done = operator.papermill(
+        "03_prepare_storage", host=server.host, device=server.device, confirm=server.device
+    )
+    assert done.code == 1
+    assert "not empty: ext4 photos" in done.out
+    assert "photos" in server.sh(f"blkid -p {server.device}")[1]
+    server.sh(f"wipefs -aq {server.device}")
+
+
+@pytest.mark.parametrize("confirm", ["", "/dev/other"])
+def test_03_formats_only_when_the_name_is_typed(operator, server, confirm):
+    done = operator.papermill(
+        "03_prepare_storage", host=server.host, device=server.device, confirm=confirm
+    )
+    assert done.code == 1
+    assert f"confirm = '{server.device}'" in done.out
+    assert server.sh(f"blkid -p {server.device}")[1] == ""
+
+
+def test_03_makes_the_data_volume(operator, server):
+    params = {"device": server.device, "confirm": server.device}
+    done = operator.papermill("03_prepare_storage", host=server.host, **params)
+    assert done.code == 0, done.out
+    assert server.sh("stat -c %u:%g:%a /mnt/user")[1] == "1000:1000:775\n"
+    again(operator, server, "03_prepare_storage", device=server.device)
+    again(operator, server, "03_prepare_storage", **params)  # formats once, ever
+
+
+def test_03_shows_exactly_what_was_tampered_with(operator, server):
+    server.sh("chmod 700 /mnt/user; sed -i '/ \\/mnt /d' /etc/fstab")
+    params = {"host": server.host, "device": server.device}
+    done = operator.papermill("03_prepare_storage", **params, dry_run="true")
+    assert done.rows("would change") == ["mount /mnt", "directory /mnt/user"]
+    assert operator.papermill("03_prepare_storage", **params).code == 0
+
+
+def test_04_installs_an_engine_that_runs_containers(operator, server):
+    done = operator.papermill("04_install_docker", host=server.host)
+    assert done.code == 0, done.out
+    assert "a container runs" in done.rows("ok")
+    code, out = server.sh("docker info -f '{{.LoggingDriver}}' && docker compose version", "debian")
+    assert code == 0, out
+    again(operator, server, "04_install_docker")
+
+
+def test_04_keeps_what_others_put_into_daemon_json(operator, server):
+    server.sh("""echo '{"debug": true, "log-driver": "local"}' > /etc/docker/daemon.json""")
+    done = operator.papermill("04_install_docker", host=server.host)
+    assert done.rows("changed") == ["file /etc/docker/daemon.json"]
+    assert '"debug": true' in server.sh("cat /etc/docker/daemon.json")[1]
+    server.sh("echo '{broken' > /etc/docker/daemon.json")
+    done = operator.papermill("04_install_docker", host=server.host)
+    assert done.code == 1
+    assert "is not JSON" in done.out
+    server.sh("echo '{}' > /etc/docker/daemon.json")
+    assert operator.papermill("04_install_docker", host=server.host).code == 0
+
+
+def test_all_of_it_survives_a_restart(operator, server):
+    server.reboot()
+    for runbook in ("02_prepare_os", "04_install_docker"):
+        again(operator, server, runbook)
+    again(operator, server, "03_prepare_storage", device=server.device)
