@@ -41,6 +41,7 @@ EVERYWHERE = {"root", "debian", "ubuntu", "admin", "centos", "docker", "ec2-user
 # Secrets whoever they belong to: private keys, GitHub's tokens.
 SECRET = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bgh[oprsu]_[A-Za-z0-9]{36}")
 ADDRESS = re.compile(r"(?<![\w.:])(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)(?![\w:])")
+MAIN = "from jupyter_book.cli.main import main; main()"
 Change = Callable[[str], str]
 
 
@@ -95,7 +96,9 @@ def _fill(source: Path, name: str, site: Site) -> Path:
 
 def _whose(name: str, site: Site) -> str:
     if not name:
-        return _note("note", "The tables in the runbooks come from a rehearsal on a throwaway server.")
+        return _note(
+            "note", "The tables in the runbooks come from a rehearsal on a throwaway server."
+        )
     return _note("note", f"This is the book of the site `{site.name}`: the runbooks show what was"
                  " done to its server. " + _left_out(site))  # fmt: skip
 
@@ -166,7 +169,10 @@ def _verdict(nb: NotebookNode, record: Record) -> str:
 
 def tidy(nb: NotebookNode) -> None:
     """Leave what a reader wants: no bookkeeping, one cell of parameters with the values that held."""
-    nb.metadata = {"kernelspec": nb.metadata.get("kernelspec", {}), "language_info": {"name": "python"}}
+    nb.metadata = {
+        "kernelspec": nb.metadata.get("kernelspec", {}),
+        "language_info": {"name": "python"},
+    }
     tagged = {tag: cell for cell in nb.cells for tag in cell.metadata.get("tags", [])}
     given = tagged.get("injected-parameters")
     if given and "parameters" in tagged:
@@ -283,7 +289,9 @@ def refuse_secrets(source: Path, site: Site) -> None:
         keep_secret(file.read_text().strip())
     for shown in sorted(p for p in source.rglob("*") if p.is_file()):
         for text in _texts(shown):
-            if any(SECRET.search(form) or mask(form) != form for form in (text, html.unescape(text))):
+            if any(
+                SECRET.search(form) or mask(form) != form for form in (text, html.unescape(text))
+            ):
                 raise BookFailed(
                     f"a secret is on the page {shown.relative_to(source)}",
                     expected="no page that shows a secret",
@@ -311,7 +319,16 @@ def _texts(file: Path) -> Iterator[str]:
 
 def _sphinx(source: Path) -> None:
     """Jupyter Book, every warning an error."""
-    command = [sys.executable, "-m", "jupyter_book", "build", str(source), "-W", "-n", "--keep-going"]
+    command = [
+        sys.executable,
+        "-c",
+        MAIN,
+        "build",
+        str(source),
+        "-W",
+        "-n",
+        "--keep-going",
+    ]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CYBERHUBS_")}
     done = subprocess.run(
         [*command, "--path-output", str(BUILD.parent)],

@@ -112,6 +112,11 @@ def run_cell(site: Site, token: str) -> str:
     """What CELL prints in a server started for it."""
     from jupyter_kernel_client import JupyterKernelClient  # slow to import, and only needed here
 
-    with _server(site, token) as url, JupyterKernelClient(server_url=url, token=token) as kernel:
+    # as a header, also for the websocket: a hub takes no token from an address
+    header = {"Authorization": f"token {token}"}
+    with (
+        _server(site, token) as url,
+        JupyterKernelClient(server_url=url, token=None, headers=header) as kernel,
+    ):
         outputs = kernel.execute(CELL)["outputs"]
         return "".join(output.get("text", "") for output in outputs).strip()
