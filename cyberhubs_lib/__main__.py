@@ -1,123 +1,14 @@
-"""The command line: ./cyberhubs COMMAND. Each command is one function, listed in `parser`."""
+"""python -m cyberhubs_lib: the command line, with Ctrl-C quiet from the first moment on."""
 
-from __future__ import annotations
-
-import argparse
-import subprocess
 import sys
-
-from . import demo
-from .compose import compose
-from .errors import CyberhubsError
-from .host import connect
-from .params import describe
-from .runs import parse_parameters, run_and_tell
-from .shell import sh
-from .site import REPOSITORY, load_site
-from .table import RUNBOOKS, RUNBOOKS_DIR
-
-HUB_COMMANDS = {
-    "up": "up -d --wait",
-    "stop": "stop",
-    "restart": "restart",
-    "down": "down --remove-orphans",
-    "logs": "logs --tail 100",
-}
-
-
-def parser() -> argparse.ArgumentParser:
-    """All commands with their help."""
-    top = argparse.ArgumentParser(
-        prog="./cyberhubs",
-        description="Runbooks that set up, prove and document a JupyterHub.",
-        epilog="also: ./cyberhubs setup (the Python environment), ./cyberhubs test [unit]",
-    )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    one = commands.add_parser("demo", help="a hub on this machine, to try")
-    one.add_argument("--port", type=int, help="of the hub (8000, or the port of last time)")
-    one.add_argument("--site", default="demo", help=argparse.SUPPRESS)
-    one.add_argument("--down", action="store_true", help="remove the hub again")
-    one.add_argument("--data", action="store_true", help="with --down: its volumes too")
-    one.set_defaults(do=_demo)
-
-    one = commands.add_parser(
-        "run",
-        help="one runbook, headless",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="parameters:\n" + "\n".join(
-            f"  {name:20} {describe(found.params)}" for name, found in RUNBOOKS.items()
-        ),
-    )  # fmt: skip
-    one.add_argument("runbook", help="02_prepare_os, or just 02")
-    one.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
-    one.set_defaults(do=_run)
-
-    one = commands.add_parser("up", help="all runbooks of a site, in order")
-    one.add_argument("--site", required=True)
-    one.add_argument("--dry-run", action="store_true", help="only show what would change")
-    one.set_defaults(do=_up)
-
-    one = commands.add_parser("hub", help="the running service of a site")
-    one.add_argument("action", choices=HUB_COMMANDS)
-    one.add_argument("--site", default="demo")
-    one.set_defaults(do=_hub)
-
-    one = commands.add_parser("book", help="build the book: book/_build/html")
-    one.add_argument("--site", default="", help="with what was really done to this site's server")
-    one.set_defaults(do=_book)
-
-    one = commands.add_parser("lab", help="step through the runbooks in JupyterLab")
-    one.add_argument("more", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
-    one.set_defaults(do=_lab)
-    return top
-
-
-def _demo(args: argparse.Namespace) -> int:
-    return demo.down(args.site, args.data) if args.down else demo.up(args.site, args.port)
-
-
-def _run(args: argparse.Namespace) -> int:
-    run_and_tell([args.runbook], parse_parameters(args.p))
-    return 0
-
-
-def _up(args: argparse.Namespace) -> int:
-    site = load_site(args.site)
-    names = [n for n in RUNBOOKS if site.data_root.startswith("/") or n in demo.RUNBOOKS]
-    run_and_tell(names, {"site": args.site, "dry_run": args.dry_run})
-    return 0
-
-
-def _hub(args: argparse.Namespace) -> int:
-    site = load_site(args.site)
-    host = connect(site.host or "localhost", site.identity_file or None, site.accept_new_host_key)
-    host.root = not host.is_local
-    print(host.read(f"({compose(site, host.facts)}{HUB_COMMANDS[args.action]}) 2>&1"), end="")
-    return 0
-
-
-def _book(args: argparse.Namespace) -> int:
-    from .book import build
-
-    print(f"the book: {build(args.site)}")
-    return 0
-
-
-def _lab(args: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(REPOSITORY)]
-    opening = sh("--LabApp.default_url={}", f"/lab/tree/{RUNBOOKS_DIR.name}/00_start_here.ipynb")
-    return subprocess.run([*command, opening, *args.more], check=False).returncode
 
 
 def main() -> int:
-    """Run a command; the exit code is 1 for an error that the operator can put right."""
-    args = parser().parse_args()
+    """Exit code of the command; 130 after Ctrl-C, also while Python still imports."""
     try:
-        return int(args.do(args))
-    except CyberhubsError as error:
-        print(error, file=sys.stderr)
-        return 1
+        from .cli import main as command
+
+        return command()
     except KeyboardInterrupt:
         print("\nstopped; run it again and it goes on from what it finds", file=sys.stderr)
         return 130

@@ -1,7 +1,7 @@
 """The book: the pages of book/ and the runbooks as they ran, as a folder of HTML.
 
-Without a site it shows the committed runbooks; with one, the newest record of each. What a page must
-not show goes before Sphinx sees it: `page` tidies and hides, `refuse_secrets` stops the build.
+Without a site it shows the committed runbooks; with one, the newest record of each. What a page
+must not show goes before Sphinx sees it: `page` tidies and hides, `refuse_secrets` stops the build.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ EDITION = "% edition\n"  # the line of index.md that says whose book this is
 EVERYWHERE = {"root", "debian", "ubuntu", "admin", "centos", "docker", "ec2-user", "localhost"}
 # Secrets whoever they belong to: private keys, GitHub's tokens.
 SECRET = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bgh[oprsu]_[A-Za-z0-9]{36}")
-ADDRESS = re.compile(r"(?<![\w.:])(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)(?![\w:])")
+IPV4 = re.compile(r"(?<![A-Za-z0-9.])\d{1,3}(\.\d{1,3}){3}(?![A-Za-z0-9]|\.\d)")
+IPV6 = re.compile(r"(?<![A-Za-z0-9.:])[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?![A-Za-z0-9])")
 MAIN = "from jupyter_book.cli.main import main; main()"
 Change = Callable[[str], str]
 
@@ -120,7 +121,9 @@ def page(stem: str, name: str, site: Site, record: Record | None) -> NotebookNod
     if record is None:
         tidy(committed)
         if name:
-            said = f"Not run for the site `{site.name}` yet: tables here are of a rehearsal."
+            said = f"Not run for the site `{site.name}` yet."
+            if any(cell.get("outputs") for cell in committed.cells):
+                said += " The tables come from a rehearsal on a throwaway server."
             committed.cells.insert(1, new_markdown_cell(_note("note", said), id="book-note"))
         return committed
     shown = _read(record.path)
@@ -156,8 +159,9 @@ def _verdict(nb: NotebookNode, record: Record) -> str:
         for output in cell.outputs:
             if output.output_type == "error":
                 said = str(output.evalue).splitlines() or [output.ename]
+                first = said[0].replace("`", "'")  # it stands between two of them
                 return _note("error", f"{when}. **It failed** at `{cell.source.splitlines()[-1]}`;"
-                             f" the cells after it did not run.\n\n`{said[0]}`")  # fmt: skip
+                             f" the cells after it did not run.\n\n`{first}`")  # fmt: skip
     if not all(cell.execution_count for cell in code):
         return _note("error", f"{when}. **It was cut off**: not all cells ran.")
     dry = any(o.metadata.get(MIME, {}).get("dry_run") for c in code for o in c.outputs
@@ -168,7 +172,7 @@ def _verdict(nb: NotebookNode, record: Record) -> str:
 
 
 def tidy(nb: NotebookNode) -> None:
-    """Leave what a reader wants: no bookkeeping, one cell of parameters with the values that held."""
+    """Leave what a reader wants: no bookkeeping, one parameters cell with the values that held."""
     nb.metadata = {
         "kernelspec": nb.metadata.get("kernelspec", {}),
         "language_info": {"name": "python"},
@@ -219,13 +223,15 @@ def hider(site: Site, nb: NotebookNode) -> Change:
     ):
         if kind in hide:
             words |= {n.lower(): word for n in names if n and n.lower() not in EVERYWHERE}
-    names = "|".join(re.escape(name) for name in sorted(words, key=len, reverse=True))
-    known = re.compile(rf"(?<![A-Za-z0-9])({names})(?![A-Za-z0-9])", re.I) if names else None
+    either = "|".join(re.escape(name) for name in sorted(words, key=len, reverse=True))
+    known = re.compile(rf"(?<![A-Za-z0-9])({either})(?![A-Za-z0-9])", re.I) if either else None
 
     def change(text: str) -> str:
         if known:
             text = known.sub(lambda found: words[found[0].lower()], text)
-        return ADDRESS.sub(_address, text) if "addresses" in hide else text
+        if "addresses" in hide:
+            text = IPV4.sub("address", IPV6.sub(_address, text))
+        return text
 
     return change
 

@@ -22,7 +22,10 @@ from .host import Host
 from .transport import Ssh
 
 # as the login user if it may use Docker, otherwise through sudo
-DIAL = "docker ps -q >/dev/null 2>&1 && exec docker system dial-stdio; exec sudo -n docker system dial-stdio"
+DIAL = (
+    "docker ps -q >/dev/null 2>&1 && exec docker system dial-stdio;"
+    " exec sudo -n docker system dial-stdio"
+)
 TIMEOUT = 1800  # seconds without a byte: a build step that compiles may be silent for long
 
 

@@ -20,8 +20,7 @@ if [ "$(id -u)" = 0 ]; then echo sudo=root
 elif ! command -v sudo >/dev/null; then echo sudo=missing
 elif sudo -n true 2>/dev/null; then echo sudo=free
 elif sudo -n true 2>&1 | grep -q 'not allowed\|not in the sudoers'; then echo sudo=refused
-elif id -Gn | grep -qwE 'sudo|wheel|admin'; then echo sudo=password
-else echo sudo=refused; fi
+else echo sudo=password; fi  # without a password sudo does not tell whether it would be enough
 echo "init=$(cat /proc/1/comm)"
 D=docker; docker ps -q >/dev/null 2>&1 || D="sudo -n docker"
 echo "docker=$($D version -f '{{.Server.Version}}' 2>/dev/null)"

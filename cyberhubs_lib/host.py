@@ -112,10 +112,11 @@ class Host:
                 given = getpass(f"sudo password of {self.facts.user} on {self.name}: ")
             if not given:
                 raise PreconditionFailed(
-                    f"sudo on {self.name} wants a password",
-                    expected=f"the password in the environment variable {PASSWORD_VARIABLE}",
-                    todo=f"export {PASSWORD_VARIABLE} (never as a parameter), or allow sudo"
-                    " without password for this account",
+                    f"{self.facts.user} cannot become root on {self.name}: sudo wants a password",
+                    expected=f"the password in the environment variable {PASSWORD_VARIABLE}, or an"
+                    " account that may use sudo without one",
+                    todo=f"export {PASSWORD_VARIABLE} (never as a parameter), or log in as the"
+                    " account that your provider made (debian, ubuntu, ...)",
                 )
             self._password = keep_secret(given)
         return self._password
@@ -126,6 +127,7 @@ def failed(script: str, result: Result) -> CommandFailed:
     said = (result.err.strip() or result.out.strip()).splitlines()[-15:]
     reasons = {
         "No space left on device": "free space on the host: `df -h` and `df -i` show where",
+        "not in the sudoers file": "this account may not use sudo: log in as one that may",
         "incorrect password": f"the sudo password in {PASSWORD_VARIABLE} is not the right one",
         "no password was provided": f"the sudo password in {PASSWORD_VARIABLE} is not right",
     }

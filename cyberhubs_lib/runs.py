@@ -6,10 +6,14 @@ them there.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import io
+import functools
 import logging
+import os
 import re
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -82,25 +86,55 @@ def run(name: str, parameters: dict[str, object], out: Path | None = None) -> Re
 
 def _execute(source: Path, out: Path, parameters: dict[str, object]) -> None:
     import papermill  # takes seconds to import: only when it is needed
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    # socket files instead of TCP: nobody else on this machine can listen to the kernel
+    ipc = Config({"KernelManager": {"transport": "ipc", "ip": f"{_private_folder()}/kernel"}})
+    log = Path(_private_folder()) / "kernel.log"
     try:
-        with (
-            contextlib.redirect_stderr(io.StringIO()),
-            tempfile.TemporaryDirectory(prefix="cyberhubs-") as private,
-        ):
-            # socket files instead of TCP: nobody else on this machine can listen to the kernel
-            ipc = Config({"KernelManager": {"transport": "ipc", "ip": f"{private}/kernel"}})
+        with _errors_to(log):
             papermill.execute_notebook(
                 source, out, parameters, kernel_name="python3", progress_bar=False, config=ipc
             )
+    except DeadKernelError:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+        raise RunFailed(
+            f"{source.stem} stopped: its Python process ended",
+            expected="a process that lasts to the end of the runbook",
+            todo="run it again; if it happens again, is this machine out of memory?",
+            evidence=end,
+        ) from None
     except PapermillExecutionError as error:
         said = str(error.evalue)
         first = said if said.startswith(str(error.ename)) else f"{error.ename}: {said}"
         raise RunFailed(
             f"{source.stem} stopped; run again it goes on from there. Record: {out}\n{first}",
         ) from None
+
+
+@contextlib.contextmanager
+def _errors_to(log: Path) -> Iterator[None]:
+    """Standard error of this process and of the kernel goes to a file, not into the terminal."""
+    sys.stderr.flush()
+    keep = os.dup(2)
+    try:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 2)
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(keep, 2)
+        os.close(keep)
+
+
+@functools.cache
+def _private_folder() -> str:
+    """For this process's sockets; removed at its end, after the kernels that use them."""
+    folder = tempfile.mkdtemp(prefix="cyberhubs-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def run_and_tell(names: list[str], parameters: dict[str, object]) -> list[Record]:

@@ -14,8 +14,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests"))  # testhost
 
-from cyberhubs_lib.runs import Record  # noqa: E402
 from testhost.testhost import TestHost  # noqa: E402
+
+from cyberhubs_lib.runs import Record  # noqa: E402
 
 
 @dataclass
@@ -114,6 +115,13 @@ def in_process(operator, monkeypatch):
     """The library called in this process, with the operator's home."""
     monkeypatch.setenv("HOME", str(operator.home))
     return operator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_parameters_from_outside():
+    """CYBERHUBS_HOST and so on of somebody's shell must not steer the tests."""
+    for name in [name for name in os.environ if name.startswith("CYBERHUBS_")]:
+        del os.environ[name]
 
 
 def tool(name: str) -> str:

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from testhost.relay import Relay
 
 from cyberhubs_lib import start
 from cyberhubs_lib.errors import (
@@ -14,11 +15,9 @@ from cyberhubs_lib.errors import (
     ConnectError,
     ConnectionLost,
     PreconditionFailed,
-    SettingsError,
     Unsupported,
 )
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
-from testhost.relay import Relay
 
 
 @pytest.mark.parametrize(
@@ -171,11 +170,18 @@ def test_connection_lost_in_the_middle_then_run_again(operator, in_process, serv
         assert host.read("echo back").strip() == "back"
 
 
+def hears_ctrl_c():
+    """Also if the tests themselves were started in the background, where shells ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_with_130_and_one_line(operator, server):
     command = [sys.executable, "-m", "cyberhubs_lib", "run", "02", "-p", "host", server.host]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           env=operator.environment(), start_new_session=True)  # fmt: skip
-    time.sleep(8)
+                           env=operator.environment(), start_new_session=True,
+                           preexec_fn=hears_ctrl_c)  # fmt: skip
+    assert run.stdout.read(13) == "02_prepare_os"  # it has begun
+    time.sleep(6)  # the kernel is there and at work
     os.killpg(run.pid, signal.SIGINT)
     out, _ = run.communicate(timeout=60)
     assert run.returncode == 130, out

@@ -1,0 +1,71 @@
+"""From a bare server to a logged-in notebook, with papermill alone; then all of it once more."""
+
+import httpx
+import pytest
+import rehearsal
+from testhost.testhost import TestHost
+
+from cyberhubs_lib.proof import log_in
+from cyberhubs_lib.site import load_site
+from cyberhubs_lib.table import RUNBOOKS
+
+
+@pytest.fixture(scope="module")
+def chain(operator, tmp_path_factory):
+    """A bare server with a data disk, and its site."""
+    with TestHost.up("chain", disk_gib=12) as server:
+        operator.knows(server)
+        yield operator, server, rehearsal.site_file(server, tmp_path_factory.mktemp("site"))
+
+
+def run(chain, name):
+    operator, server, site = chain
+    more = {"confirm": str(server.device)} if name.startswith("03") else {}
+    done = operator.papermill(name, site=str(site), **more)
+    assert done.code == 0, done.out
+    return done
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_runbook(chain, name):
+    done = run(chain, name)
+    assert done.rows("failed") == done.rows("unknown") == []
+
+
+def test_somebody_from_outside_is_let_in(chain):
+    site = load_site(str(chain[2]))
+    assert httpx.get(f"{site.public_url}/hub/login", follow_redirects=True).status_code == 200
+    assert log_in(site, "ben") == "welcome"
+    assert log_in(site, "mallory") == "403"
+
+
+@pytest.mark.parametrize("name", RUNBOOKS)
+def test_once_more_changes_nothing(chain, name):
+    done = run(chain, name)
+    assert done.rows("changed") == []
+
+
+def test_images_lie_on_the_data_disk(chain):
+    _, out = chain[1].sh("df --output=source /var/lib/docker | tail -1; findmnt -no SOURCE /mnt")
+    assert len(set(out.split())) == 1
+
+
+def test_no_secret_is_anywhere_it_should_not_be(chain):
+    operator, server, _ = chain
+    _, secrets = server.sh("cat /opt/cyberhubs/rehearsal/secrets/*_t* /opt/*/*/secrets/oauth*")
+    canaries = [secrets[i : i + 64] for i in range(0, len(secrets.strip()), 64)]
+    assert len(canaries) == 3
+    for notebook in (operator.home / "runs").glob("*.ipynb"):
+        assert not any(canary in notebook.read_text() for canary in canaries)
+    for canary in canaries:
+        readable = "find / -xdev -type f -perm -o=r -size -2M ! -path '/proc/*' ! -path '/sys/*'"
+        _, found = server.sh(f"{readable} -exec grep -lsF {canary} {{}} + ; ps axwwe | grep -F "
+                             f"{canary} | grep -v grep | head -3")  # fmt: skip
+        assert found == ""
+
+
+def test_the_hub_comes_back_after_a_restart_of_the_server(chain):
+    chain[1].reboot()
+    done = run(chain, "09_launch_hub")
+    assert done.rows("changed") == [] or done.rows("failed") == []
+    assert "a cell in a new server prints" in done.rows("ok")

@@ -1,0 +1,50 @@
+"""The real demo, brought up by its own command, under a name and on a port of its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+
+import docker
+import pytest
+from browser import chromium
+from trial import NAME, Demo
+
+from cyberhubs_lib.runs import RUNS
+from cyberhubs_lib.site import SITES
+
+
+@pytest.fixture(scope="session")
+def port() -> int:
+    """One that is free at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def demo_hub(operator, tmp_path_factory, port):
+    """`./cyberhubs demo`, with names of its own: somebody's own demo is not touched."""
+    folder = tmp_path_factory.mktemp("demo")
+    site, home = folder / f"{NAME}.yaml", folder / "server"
+    text = (SITES / "demo.yaml").read_text()
+    text = re.sub(r"(?m)^server_dir:.*", f"server_dir: {home}", text)
+    site.write_text(re.sub(r"(?m)^data_root:.*", f"data_root: {NAME}-data", text))
+    shutil.rmtree(RUNS / NAME, ignore_errors=True)
+    demo = Demo(f"http://127.0.0.1:{port}", site, home, "", operator, docker.from_env())
+    demo.cli("demo", "--down", "--data")  # what an interrupted run may have left
+    try:
+        demo.out = demo.cli("demo", "--port", str(port)).out
+        yield demo
+    finally:
+        demo.cli("demo", "--down", "--data")
+    assert not any(demo.left().values()), demo.left()
+    assert not home.exists()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests of the hub."""
+    with chromium() as started:
+        yield started

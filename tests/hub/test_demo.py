@@ -1,0 +1,114 @@
+"""The demo's command: what it prints, records, changes, keeps and removes."""
+
+import httpx
+import nbformat
+import pytest
+from jupyter_kernel_client import JupyterKernelClient
+from trial import Person
+
+from cyberhubs_lib.runs import Record
+
+RUNBOOKS = ["00_start_here", "06_configure_hub", "08_get_images", "09_launch_hub"]
+SERVICES = {"caddy", "proxy", "hub", "broker", "standin"}
+
+
+@pytest.fixture
+def ben(demo_hub):
+    """Ben with a running server."""
+    person = Person(demo_hub, "ben")
+    person.start()
+    yield person
+    person.stop()
+
+
+def kernel(demo, person, **options):
+    """A kernel on somebody's server; stays when the `with` ends if it was there before."""
+    header = {"Authorization": f"token {person.token()}"}
+    address = f"{demo.url}/user/{person.login}"
+    return JupyterKernelClient(server_url=address, token=None, headers=header, **options)
+
+
+def printed(client, code):
+    return "".join(o.get("text", "") for o in client.execute(code)["outputs"]).strip()
+
+
+def test_the_last_lines_tell_where_it_is_and_how_to_log_in(demo_hub):
+    *_, where, how, ada, ben, mallory = demo_hub.out.strip().splitlines()
+    assert where == f"The hub is at {demo_hub.url}"
+    assert "Log in with the stand-in" in how
+    assert ada.split(maxsplit=1) == ["ada", "may come in and is an administrator"]
+    assert ben.split(maxsplit=1) == ["ben", "may come in"]
+    assert mallory.split(maxsplit=1) == ["mallory", "is on no list and is refused"]
+
+
+def test_the_records_are_executed_notebooks(demo_hub):
+    first = demo_hub.records()[: len(RUNBOOKS)]
+    assert [Record(path).name for path in first] == RUNBOOKS
+    for path in first:
+        code = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+        assert all(c.execution_count for c in code)
+    proof = {row["label"]: row for row in list(Record(first[-1]).reports())[-1]["rows"]}
+    assert {row["status"] for row in proof.values()} == {"ok"}
+    assert proof["a cell in a new server prints"]["was"] == "42 1000 1000"
+
+
+def test_a_second_demo_changes_nothing(demo_hub):
+    before = {name: c.id for name, c in demo_hub.services().items()}
+    assert set(before) == SERVICES
+    demo_hub.again()
+    for path in demo_hub.records()[-len(RUNBOOKS) :]:
+        for report in Record(path).reports():
+            assert [r["label"] for r in report["rows"] if r["status"] == "changed"] == []
+    assert {name: c.id for name, c in demo_hub.services().items()} == before
+
+
+@pytest.mark.parametrize("runs", [("stop", "up"), ("restart",)], ids="+".join)
+def test_the_service_stops_and_starts_by_the_command_line(demo_hub, runs):
+    before = {name: c.id for name, c in demo_hub.services().items()}
+    for action in runs:
+        demo_hub.cli("hub", action)
+        if action == "stop":
+            assert {c.status for c in demo_hub.services().values()} == {"exited"}
+    demo_hub.healthy()
+    assert httpx.get(f"{demo_hub.url}/hub/login").status_code == 200
+    assert {name: c.id for name, c in demo_hub.services().items()} == before
+    assert "hub-1" in demo_hub.cli("hub", "logs").out
+
+
+def test_a_kernel_outlives_restarts_of_the_hub(demo_hub, ben):
+    with kernel(demo_hub, ben) as client:
+        assert printed(client, "answer = 6 * 7; print(answer)") == "42"
+        demo_hub.services()["hub"].restart()
+        assert printed(client, "print(answer)") == "42"  # not even the connection was cut
+        demo_hub.healthy()
+        demo_hub.cli("hub", "restart")  # all services
+        demo_hub.healthy()
+        with kernel(demo_hub, ben, kernel_id=client.id) as later:
+            assert printed(later, "print(answer)") == "42"
+
+
+def test_files_survive_down_and_up(demo_hub, ben):
+    with kernel(demo_hub, ben) as client:
+        assert printed(client, "n = open('thesis.txt', 'w').write('draft'); print(n)") == "5"
+    demo_hub.cli("demo", "--down")
+    left = demo_hub.left()
+    assert (left["containers"], left["networks"]) == ([], [])
+    assert "demo-test-data" in left["volumes"]
+    demo_hub.again()
+    assert demo_hub.volume("jupyterhub_users/ben/thesis.txt") == "draft"
+    again = Person(demo_hub, "ben")
+    again.start()
+    with kernel(demo_hub, again) as client:
+        assert printed(client, "print(open('thesis.txt').read())") == "draft"
+
+
+@pytest.mark.parametrize(("login", "status"), [("ada", 200), ("mallory", 403), ("eve", 404)])
+def test_who_comes_in(demo_hub, login, status):
+    assert Person(demo_hub, login).reply.status_code == status
+
+
+def test_the_standin_refuses_a_wrong_client_secret(demo_hub):
+    form = {"client_id": "cyberhubs-standin", "client_secret": "guessed", "code": "x"}
+    address = f"{demo_hub.url}/github-standin/login/oauth/access_token"
+    reply = httpx.post(address, data=form, headers={"Accept": "application/json"})
+    assert reply.json()["error"] == "incorrect_client_credentials"

@@ -1,0 +1,129 @@
+"""The running demo, and people who visit it without a browser."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+import httpx
+
+from cyberhubs_lib.runs import RUNS
+
+NAME = "demo-test"
+PROJECT = f"cyberhubs-{NAME}"
+
+
+@dataclass
+class Demo:
+    """A running demo and whoever looks at it."""
+
+    url: str
+    site: Path
+    home: Path  # the directory of the hub's settings
+    out: str  # what the first `demo` printed
+    operator: Any  # of tests/conftest.py
+    engine: docker.DockerClient
+
+    def cli(self, *words: str) -> Any:
+        """`./cyberhubs WORDS... --site SITE`, which must succeed."""
+        done = self.operator.call(
+            sys.executable, "-m", "cyberhubs_lib", *words, "--site", str(self.site)
+        )
+        assert done.code == 0, done.out
+        return done
+
+    def again(self) -> str:
+        """`demo` once more."""
+        return self.cli("demo").out
+
+    def records(self) -> list[Path]:
+        """The executed notebooks, oldest first."""
+        return sorted((RUNS / NAME).glob("*.ipynb"))
+
+    def services(self) -> dict[str, docker.models.containers.Container]:
+        """Service -> its container."""
+        chosen = {"label": f"com.docker.compose.project={PROJECT}"}
+        found = self.engine.containers.list(all=True, filters=chosen)
+        return {c.labels["com.docker.compose.service"]: c for c in found}
+
+    def user_container(self, name: str) -> docker.models.containers.Container:
+        """The container of somebody's server."""
+        return self.engine.containers.get(f"{PROJECT}-user-{name}")
+
+    def healthy(self) -> None:
+        """Wait until every service says so."""
+        end = time.monotonic() + 60
+        while bad := {n for n, c in self.services().items() if c.health != "healthy"}:
+            assert time.monotonic() < end, f"not healthy: {bad}"
+            time.sleep(0.2)
+
+    def once(self, image: Any, mounts: dict[Path, str]) -> tuple[int, str]:
+        """Run the image's own command with these files, to its end: exit code and output."""
+        binds = {str(path): {"bind": to, "mode": "ro"} for path, to in mounts.items()}
+        container = self.engine.containers.run(
+            image, volumes=binds, network_mode="none", detach=True
+        )
+        try:
+            return container.wait(timeout=60)["StatusCode"], container.logs().decode()
+        finally:
+            container.remove(force=True)
+
+    def volume(self, path: str, command: str = "cat") -> str:
+        """Look at a file of the data volume, by a container that goes away again."""
+        mount = {f"{NAME}-data": {"bind": "/v", "mode": "ro"}}
+        image = self.services()["caddy"].image
+        out = self.engine.containers.run(
+            image, ["-c", f'{command} "/v/{path}"'], entrypoint="sh", user="0:0", volumes=mount,
+            remove=True, network_mode="none",
+        )  # fmt: skip
+        return out.decode()
+
+    def left(self) -> dict[str, list[str]]:
+        """Everything on this machine that carries the demo's name."""
+        every = {
+            "containers": [c.name for c in self.engine.containers.list(all=True)],
+            "networks": [n.name for n in self.engine.networks.list()],
+            "volumes": [v.name for v in self.engine.volumes.list()],
+        }
+        ours = (PROJECT, f"{NAME}-data")
+        return {k: [name for name in names if name.startswith(ours)] for k, names in every.items()}
+
+
+class Person:
+    """Somebody with a browser that shows nothing: logged in at the stand-in."""
+
+    def __init__(self, demo: Demo, login: str):
+        self.demo, self.login = demo, login
+        self.web = httpx.Client(base_url=demo.url, timeout=60, follow_redirects=True)
+        page = self.web.get("/hub/oauth_login")
+        self.reply = self.web.post(page.url, data={"login": login})
+
+    def token(self) -> str:
+        """A token for the API, as the hub's page /hub/token gives it."""
+        path = f"/hub/api/users/{self.login}/tokens"
+        reply = self.web.post(path, json={"note": "test"}, headers=self._xsrf())
+        return str(reply.raise_for_status().json()["token"])
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        path = f"/hub/api/users/{self.login}/server"
+        self.web.post(path, json={}, headers=self._xsrf()).raise_for_status()
+        with self.web.stream("GET", f"{path}/progress", headers=self._xsrf()) as events:
+            text = "".join(events.iter_text())
+        assert '"ready": true' in text, text
+
+    def stop(self) -> None:
+        """Stop the server."""
+        path = f"/hub/api/users/{self.login}/server"
+        self.web.delete(path, headers=self._xsrf()).raise_for_status()
+
+    def _xsrf(self) -> dict[str, str]:
+        page = self.web.get("/hub/home").text
+        found = re.search(r'xsrf_token: "([^"]+)"', page)
+        assert found, page
+        return {"X-XSRFToken": found.group(1), "Referer": f"{self.demo.url}/hub/home"}

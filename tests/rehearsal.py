@@ -1,0 +1,75 @@
+"""A whole site on a throwaway server: for the chain test, and for the outputs that are committed.
+
+    python tests/rehearsal.py      runs all runbooks on a fresh server and keeps their outputs
+
+The site is an ordinary one: own disk, images copied from here, a stand-in for GitHub since nobody can
+log in at GitHub for a test.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "tests"))
+
+from conftest import Operator  # noqa: E402
+from testhost.testhost import TestHost  # noqa: E402
+
+from cyberhubs_lib.table import RUNBOOKS, path  # noqa: E402
+
+SITE = """\
+name: rehearsal
+host: {host}
+public_url: http://{ip}
+storage: {{volumes: [{{device: {device}}}]}}
+login: {{standin: [{{login: ada, id: 1001}}, {{login: ben, id: 1002}}, {{login: mallory, id: 1003}}]}}
+admins: [ada]
+allowed_users: [ben]
+images: {{source: copy}}
+ca_certificates: [/usr/local/share/ca-certificates/*.crt]
+"""
+
+# What differs from run to run and says nothing about the page.
+DROP = "metadata.papermill cell.metadata.papermill cell.metadata.execution metadata.language_info"
+
+
+def site_file(server: TestHost, folder: Path) -> Path:
+    """The site file of this server."""
+    file = folder / "rehearsal.yaml"
+    file.write_text(SITE.format(host=server.host, ip=server.ip, device=server.device))
+    return file
+
+
+def environment(server: TestHost, site: Path) -> dict[str, str]:
+    """Parameters by environment: the committed parameter cells stay as they are."""
+    return {"CYBERHUBS_SITE": str(site), "CYBERHUBS_CONFIRM": str(server.device)}
+
+
+def normalise(notebook: Path) -> None:
+    """Leave only what a reader needs: sources, outputs, counts, ids."""
+    strip = [sys.executable, "-m", "nbstripout", "--keep-output", "--keep-count", "--keep-id",
+             "--drop-tagged-cells", "injected-parameters", "--extra-keys", DROP]  # fmt: skip
+    subprocess.run([*strip, str(notebook)], check=True)
+
+
+def main() -> None:
+    """Run all runbooks in order and put their executed copies in the place of the committed ones."""
+    with tempfile.TemporaryDirectory() as folder, TestHost.up("rehearsal", disk_gib=12) as server:
+        operator = Operator(Path(folder))
+        operator.knows(server)
+        env = environment(server, site_file(server, Path(folder)))
+        for name in RUNBOOKS:
+            done = operator.papermill(name, env=env)
+            print(name, "ok" if done.code == 0 else done.out, flush=True)
+            if done.code or done.path is None:
+                sys.exit(1)
+            path(name).write_text(done.path.read_text())
+            normalise(path(name))
+
+
+if __name__ == "__main__":
+    main()
