@@ -11,7 +11,9 @@ CyberhubsError
 ├── HostChanged          the host is not what the plan was made for
 ├── NotConverged         changed, read again, and still not as wanted
 ├── VerifyFailed         everything is configured, but it does not behave
-└── OutOfOrder           a cell was run before the one it needs
+├── OutOfOrder           a cell was run before the one it needs
+├── RunFailed            a runbook stopped; its record is kept
+└── BookFailed           the book cannot be built, or must not be published as it is
 """
 
 from __future__ import annotations
@@ -81,3 +83,11 @@ class VerifyFailed(CyberhubsError):
 
 class OutOfOrder(CyberhubsError):
     """A cell was run before the one it needs."""
+
+
+class BookFailed(CyberhubsError):
+    """The book cannot be built, or must not be published as it is."""
+
+
+class RunFailed(CyberhubsError):
+    """A runbook stopped; the executed notebook up to there is kept."""

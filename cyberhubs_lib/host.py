@@ -76,7 +76,7 @@ class Host:
         if not questions:
             return []
         mark = "--" + secrets.token_hex(8)
-        asked = [f"({q}\n) </dev/null 2>&1; printf '\\n{mark} %d\\n' $?" for q in questions]
+        asked = [f"(:\n{q}\n) </dev/null 2>&1; printf '\\n{mark} %d\\n' $?" for q in questions]
         result = self.run("\n".join(asked), root)
         pieces = re.split(rf"\n{mark} (\d+)\n", result.out)
         answers = [

@@ -24,17 +24,13 @@ from pathlib import Path
 import nbformat
 from traitlets.config import Config
 
-from .errors import CyberhubsError, SettingsError
+from .errors import CyberhubsError, RunFailed, SettingsError
 from .params import check
 from .report import MIME, STATUS
 from .site import REPOSITORY, load_site
 from .table import RUNBOOKS, entry, path
 
 RUNS = REPOSITORY / "runs"
-
-
-class RunFailed(CyberhubsError):
-    """A runbook stopped; the executed notebook up to there is kept."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..facts import Facts
 from ..params import Params
 from ..resources.accounts import Account
-from ..resources.files import Authority
 from ..resources.packages import Package, PackageIndex, Updates
 from ..resources.services import Service
+from ..resources.trust import Authorities
 from ..site import Site
 from ..state import Check
 from ..transport import Result
@@ -37,7 +37,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                   f"{facts.root_free_gib} GiB"), "at least 2 GiB", "make room: `df -h` shows where"),
         ],
         steps={
-            "trust": [Authority(p.stem, p.read_bytes()) for p in site.certificates()],
+            "trust": [Authorities({p.stem: p.read_bytes() for p in site.certificates()})],
             "index": [PackageIndex()],
             "updates": [Updates()],
             "packages": [Package(name, why) for name, why in sorted(packages.items())],

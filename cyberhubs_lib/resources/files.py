@@ -161,39 +161,3 @@ class Directory(Resource):
             "mkdir -p {} && chown {} {} && chmod {} {}",
             self.path, self.owner, self.path, self.mode, self.path,
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Authority(Resource):
-    """A certificate authority that the host must trust: a site's own, or a proxy's."""
-
-    name: str
-    pem: bytes
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """certificate authority NAME."""
-        return f"certificate authority {self.name}"
-
-    @property
-    def path(self) -> str:
-        """Where Debian looks for local ones."""
-        return f"/usr/local/share/ca-certificates/{self.name}.crt"
-
-    @property
-    def wanted(self) -> State:  # type: ignore[override]
-        """Installed, with this content."""
-        return {"content": digest(self.pem)}
-
-    def question(self) -> str:
-        """Its digest."""
-        return sh("[ -f {} ] && sha256sum < {} || :", self.path, self.path)
-
-    def parse(self, answer: Result) -> State:
-        """None if absent."""
-        return {"content": answer.out.split()[0][:8]} if answer.out.strip() else None
-
-    def change(self, was: State) -> str:
-        """Write it and make the bundle anew; without the tool the package will do so later."""
-        tool = "if command -v update-ca-certificates >/dev/null; then update-ca-certificates; fi"
-        return put(self.pem, self.path, "644", "root:root") + f"\n{tool}"

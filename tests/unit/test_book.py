@@ -9,7 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cyberhubs_lib import book, runs
-from cyberhubs_lib.book import BookFailed, hider, page, refuse_secrets, tidy
+from cyberhubs_lib.errors import BookFailed
+from cyberhubs_lib.hiding import hider, refuse_secrets
+from cyberhubs_lib.pages import page, tidy
 from cyberhubs_lib.report import MIME, Report, Row
 from cyberhubs_lib.runs import Record
 from cyberhubs_lib.site import Site

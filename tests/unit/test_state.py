@@ -50,7 +50,7 @@ class Machine:
     def answer(self, script):
         out = []
         for line in script.splitlines():
-            words = line.strip().strip("()").split()
+            words = line.strip().strip("(:)").split()
             if words[:1] == ["get"]:
                 code = 9 if words[1] in self.unknown else 0
                 self.last = self.state.get(words[1], "") if not code else ""

@@ -1,0 +1,127 @@
+"""What a page of the book must not show: what the site hides, and secrets."""
+
+from __future__ import annotations
+
+import html
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from nbformat import NotebookNode
+
+from .errors import BookFailed
+from .host import PASSWORD_VARIABLE
+from .recipes.configure_hub import SECRET_VARIABLE
+from .report import MIME
+from .shell import keep_secret, mask
+from .site import Site
+
+# Accounts that providers make on every machine: they name nobody, and "debian" is a word.
+EVERYWHERE = {"root", "debian", "ubuntu", "admin", "centos", "docker", "ec2-user", "localhost"}
+# Secrets whoever they belong to: private keys, GitHub's tokens.
+SECRET = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bgh[oprsu]_[A-Za-z0-9]{36}")
+IPV4 = re.compile(r"(?<![A-Za-z0-9.])\d{1,3}(\.\d{1,3}){3}(?![A-Za-z0-9]|\.\d)")
+IPV6 = re.compile(r"(?<![A-Za-z0-9.:])[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?![A-Za-z0-9])")
+Change = Callable[[str], str]
+
+
+def hider(site: Site, nb: NotebookNode) -> Change:
+    """A function that leaves out of a text what `docs.hide` names."""
+    hide = site.docs.hide
+    words: dict[str, str] = {}
+    public = urlsplit(site.public_url).hostname or ""
+    for kind, word, names in (
+        ("logins", "login", _logins(site, nb)),
+        ("addresses", "address", [public]),
+        ("hosts", "host", [*_hosts(site, nb), public]),
+    ):
+        if kind in hide:
+            words |= {n.lower(): word for n in names if n and n.lower() not in EVERYWHERE}
+    either = "|".join(re.escape(name) for name in sorted(words, key=len, reverse=True))
+    known = re.compile(rf"(?<![A-Za-z0-9])({either})(?![A-Za-z0-9])", re.I) if either else None
+
+    def change(text: str) -> str:
+        if known:
+            text = known.sub(lambda found: words[found[0].lower()], text)
+        if "addresses" in hide:
+            text = IPV4.sub("address", IPV6.sub(_address, text))
+        return text
+
+    return change
+
+
+def _logins(site: Site, nb: NotebookNode) -> list[str]:
+    people = site.login.standin
+    found = [*site.admins, *site.allowed_users, *site.blocked_users, site.service_user]
+    found += [account.login for account in people] + [account.name for account in people]
+    found += [target.rpartition("@")[0] for target in _targets(site, nb)]
+    for report in _reports(nb):  # the account behind an alias of ~/.ssh/config
+        found += [row["was"].split(" ")[0] for row in report["rows"] if row["label"] == "login"]
+    return found
+
+
+def _hosts(site: Site, nb: NotebookNode) -> list[str]:
+    targets = _targets(site, nb)
+    return targets + [re.sub(r":\d+$", "", t.rpartition("@")[2]).strip("[]") for t in targets]
+
+
+def _targets(site: Site, nb: NotebookNode) -> list[str]:
+    return [site.host, str(nb.metadata.get("papermill", {}).get("parameters", {}).get("host", ""))]
+
+
+def _reports(nb: NotebookNode) -> Iterator[dict[str, Any]]:
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            if MIME in output.get("data", {}):
+                yield output["data"][MIME]
+
+
+def _address(found: re.Match[str]) -> str:
+    text = found[0].rstrip(":.")
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return found[0]
+    return found[0] if not text.strip(":") else "address" + found[0][len(text) :]
+
+
+def refuse_secrets(source: Path, site: Site) -> None:
+    """Raise BookFailed if a page holds a secret that this machine knows; without showing it."""
+    for variable in (SECRET_VARIABLE, PASSWORD_VARIABLE):
+        keep_secret(os.environ.get(variable, "").strip())
+    file = Path(site.login.client_secret_file).expanduser()
+    if site.login.client_secret_file and file.is_file():
+        keep_secret(file.read_text().strip())
+    for shown in sorted(p for p in source.rglob("*") if p.is_file()):
+        for text in _texts(shown):
+            if any(
+                SECRET.search(form) or mask(form) != form for form in (text, html.unescape(text))
+            ):
+                raise BookFailed(
+                    f"a secret is on the page {shown.relative_to(source)}",
+                    expected="no page that shows a secret",
+                    todo="remove that record from runs/, give the secret anew where it came from"
+                    " (a secret that was written down is one no more), and run the runbook again",
+                )
+
+
+def _texts(file: Path) -> Iterator[str]:
+    """All strings of a file; of a notebook as they were before JSON escaped them."""
+    if file.suffix != ".ipynb":
+        yield file.read_text()
+        return
+    waiting: list[Any] = [json.loads(file.read_text())]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            yield "".join(item for item in value if isinstance(item, str))
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += [*value, *value.values()]
