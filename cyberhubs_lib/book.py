@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nbformat
 
+from .edition import BUILD, edition
 from .errors import BookFailed
 from .hiding import refuse_secrets
 from .pages import note, page
@@ -24,7 +25,6 @@ from .site import REPOSITORY, SITES, Site, load_site
 from .table import RUNBOOKS
 
 BOOK = REPOSITORY / "book"
-BUILD = BOOK / "_build"
 EDITION = "% edition\n"  # the line of index.md that says whose book this is
 MAIN = "from jupyter_book.cli.main import main; main()"
 
@@ -41,21 +41,8 @@ def build(site: str = "") -> Path:
     refuse_secrets(source, wanted)
     _sphinx(source)
     (BUILD / "html" / ".nojekyll").touch()  # GitHub Pages then keeps folders that begin with _
-    (BUILD / "built.json").write_text(json.dumps(_edition(site, wanted)))
+    (BUILD / "built.json").write_text(json.dumps(edition(wanted if site else None)))
     return BUILD / "html"
-
-
-def built(site: str) -> Path | None:
-    """The HTML, if what was built last is this site's book with its settings of today."""
-    try:
-        same = json.loads((BUILD / "built.json").read_text()) == _edition(site, load_site(site))
-    except FileNotFoundError:
-        same = False
-    return BUILD / "html" if same else None
-
-
-def _edition(name: str, site: Site) -> dict[str, object]:
-    return {"site": site.name if name else "", "hide": sorted(site.docs.hide)}
 
 
 def _fill(source: Path, name: str, site: Site) -> Path:

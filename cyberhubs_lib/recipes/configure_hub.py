@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..edition import built
 from ..errors import PreconditionFailed
 from ..facts import Facts
 from ..params import Params
 from ..rendered import data_root, files
 from ..resources.files import Directory, File, Token
+from ..resources.tree import Tree
 from ..shell import keep_secret, sh
 from ..site import Site
 from ..state import Check, Resource
@@ -25,8 +27,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     owner = f"{facts.service_uid}:{facts.service_gid}"
     rendered = files(site, facts)
     folders = ["", "hub", "standin", "docs"]
+    html = built(site) if site.docs.readers != "nobody" else None
     return Recipe(
-        requirements=_requirements(site, facts),
+        requirements=[*_requirements(site, facts), *_book(site, html)],
         steps={
             "directories": [Directory(f"{home}/{f}".rstrip("/"), owner) for f in folders],
             "secrets": _secrets(site, home, owner),
@@ -34,6 +37,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                 File(f"{home}/{path}", content, "644", owner)
                 for path, content in sorted(rendered.items())
             ],
+            "book": [Tree(f"{home}/docs", html, owner)] if html else [],
         },
         checks=[
             Check("secrets are private", _private(home), _none, "0 readable by others",
@@ -57,6 +61,17 @@ def _requirements(site: Site, facts: Facts) -> list[Check]:
         Check(f"directories in {root}", there,
               lambda a: (a.code == 0, "there" if a.code == 0 else "missing"), "there",
               "run 03_prepare_storage first"),
+    ]  # fmt: skip
+
+
+def _book(site: Site, html: Path | None) -> list[Check]:
+    """The hub can go without its book; then /docs is an empty page."""
+    if site.docs.readers == "nobody":
+        return []
+    return [
+        Check("the book of this site", "true", lambda a: (html is not None,
+              "built" if html else "not built"), "built",
+              f"./cyberhubs book --site {site.name}, then this runbook again", hard=False),
     ]  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def demo_hub(operator, tmp_path_factory, port):
     site.write_text(re.sub(r"(?m)^data_root:.*", f"data_root: {NAME}-data", text))
     shutil.rmtree(RUNS / NAME, ignore_errors=True)
     demo = Demo(f"http://127.0.0.1:{port}", site, home, "", operator, docker.from_env())
-    demo.cli("demo", "--down", "--data")  # what an interrupted run may have left
+    demo.clear()
     try:
         demo.out = demo.cli("demo", "--port", str(port)).out
         yield demo

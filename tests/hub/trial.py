@@ -93,6 +93,16 @@ class Demo:
         ours = (PROJECT, f"{NAME}-data")
         return {k: [name for name in names if name.startswith(ours)] for k, names in every.items()}
 
+    def clear(self) -> None:
+        """Remove what an interrupted run may have left; its settings were in a folder of its own."""
+        left = self.left()
+        for name in left["containers"]:
+            self.engine.containers.get(name).remove(force=True)
+        for name in left["networks"]:
+            self.engine.networks.get(name).remove()
+        for name in left["volumes"]:
+            self.engine.volumes.get(name).remove()
+
 
 class Person:
     """Somebody with a browser that shows nothing: logged in at the stand-in."""

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from cyberhubs_lib import book, runs
+from cyberhubs_lib import edition, runs
 from cyberhubs_lib.errors import BookFailed
 from cyberhubs_lib.hiding import hider, refuse_secrets
 from cyberhubs_lib.pages import page, tidy
@@ -265,12 +265,11 @@ def test_what_is_a_secret_for_everyone_is_refused(tmp_path, found):
 
 
 def test_a_book_counts_only_for_its_site_and_its_settings(tmp_path, monkeypatch):
-    monkeypatch.setattr(book, "BUILD", tmp_path)
-    site = tmp_path / "own.yaml"
-    site.write_text("docs: {hide: [hosts]}\n")
-    assert book.built(str(site)) is None
+    monkeypatch.setattr(edition, "BUILD", tmp_path)
+    site = Site.model_validate({"name": "own", "docs": {"hide": ["hosts"]}})
+    assert edition.built(site) is None
     (tmp_path / "built.json").write_text('{"site": "own", "hide": ["hosts"]}')
-    assert book.built(str(site)) == tmp_path / "html"
-    assert book.built("") is None
-    site.write_text("docs: {hide: [hosts, logins]}\n")
-    assert book.built(str(site)) is None
+    assert edition.built(site) == tmp_path / "html"
+    assert edition.built(None) is None
+    site.docs.hide.append("logins")
+    assert edition.built(site) is None
