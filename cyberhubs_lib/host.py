@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import sys
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from getpass import getpass
@@ -25,6 +26,7 @@ class Host:
     transport: Transport
     log: list[tuple[str, int]] = field(default_factory=list)
     service_user: str = ""  # of the site; "" is the login user
+    seconds: float = 0.0  # spent waiting for this host
     root: bool = True  # whether scripts run as root if not told otherwise
     _password: str = field(default="", repr=False)
 
@@ -53,7 +55,11 @@ class Host:
         become, password = None, ""
         if self.root if root is None else root:
             become, password = self._become()
-        result = self.transport.run("export LC_ALL=C.UTF-8\n" + script, become, password)
+        began = time.monotonic()
+        try:
+            result = self.transport.run("export LC_ALL=C.UTF-8\n" + script, become, password)
+        finally:
+            self.seconds += time.monotonic() - began
         self.log.append((mask(script), result.code))
         return Result(result.code, mask(result.out), mask(result.err))
 

@@ -163,6 +163,7 @@ class Run:
             "site": self.site.name,
             "dry_run": self.params.dry_run,
             "seconds": round(time.monotonic() - self._began, 2),
+            "host_seconds": round(self.host.seconds, 2),
             "round_trips": self.host.round_trips,
         }
         return report

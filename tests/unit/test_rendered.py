@@ -1,0 +1,86 @@
+"""What a site becomes on the server."""
+
+import json
+
+import pytest
+
+from cyberhubs_lib.contexts import IMAGES, OFFICIAL, OURS, context
+from cyberhubs_lib.facts import parse_facts
+from cyberhubs_lib.rendered import SERVER, bind_address, data_root, files, settings_of
+from cyberhubs_lib.site import Site, load_site
+
+FACTS = parse_facts("docker_root=/data/docker\nservice_uid=1001\nservice_gid=1001\ndocker_gid=99\n")
+GITHUB = {"login": {"client_id": "Ov23"}, "public_url": "http://hub.example.org"}
+
+
+def env(site):
+    lines = files(site, FACTS)[".env"].decode().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def test_every_variable_of_compose_is_rendered():
+    import re
+
+    used = set(re.findall(r"\$\{(\w+)", (SERVER / "compose.yaml").read_text()))
+    rendered = set(env(load_site("demo")))
+    assert used <= rendered
+    assert rendered - used == {"COMPOSE_PROFILES"}
+
+
+def test_hub_settings_for_github_and_its_enterprise_server():
+    hub = json.loads(files(Site(**GITHUB), FACTS)["hub.json"])
+    assert hub["login"]["api_url"] == "https://api.github.com"
+    own = Site(login={"client_id": "x", "url": "https://git.uni.test/"})
+    hub = json.loads(files(own, FACTS)["hub.json"])
+    assert hub["login"]["api_url"] == "https://git.uni.test/api/v3"
+    assert not any(path.endswith("accounts.json") for path in files(own, FACTS))
+
+
+def test_a_volume_lies_below_docker():
+    site = Site(data_root="demo-data")
+    assert data_root(site, FACTS) == "/data/docker/volumes/demo-data/_data"
+    assert data_root(Site(), FACTS) == "/mnt"
+
+
+@pytest.mark.parametrize(
+    ("url", "standin", "address"),
+    [
+        ("http://127.0.0.1:8000", True, "127.0.0.1"),
+        ("http://localhost", False, "127.0.0.1"),
+        ("http://172.18.0.2", True, "172.18.0.2"),
+        ("http://172.18.0.2", False, "0.0.0.0"),
+        ("https://hub.example.org", False, "0.0.0.0"),
+    ],
+)
+def test_where_the_port_is_published(url, standin, address):
+    accounts = [{"login": "a"}] if standin else []
+    assert bind_address(Site(public_url=url, login={"standin": accounts})) == address
+
+
+def changed(before, after):
+    return {k for k in before if before[k] != after[k]}
+
+
+def test_a_change_of_the_lists_touches_only_the_hub():
+    before = settings_of(Site(**GITHUB), FACTS)
+    assert changed(before, settings_of(Site(**GITHUB, admins=["ada"]), FACTS)) == {"hub"}
+
+
+def test_a_change_of_the_port_touches_the_front_door():
+    before = settings_of(Site(**GITHUB), FACTS)
+    after = settings_of(Site(**{**GITHUB, "public_url": "http://hub.example.org:81"}), FACTS)
+    assert "caddy" in changed(before, after)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_image_names_the_one_base(name):
+    first = (IMAGES / name / "Dockerfile").read_text().splitlines()[0]
+    assert first == f"ARG BASE={OFFICIAL}"
+
+
+def test_an_image_is_anew_when_its_files_or_authorities_change(tmp_path):
+    (tmp_path / "a.crt").write_text("x")
+    plain, other = Site(), Site(ca_certificates=[f"{tmp_path}/*.crt"])
+    assert context("hub", plain).digest == context("hub", Site()).digest
+    assert context("hub", plain).digest != context("hub", other).digest
+    assert context("hub", plain).tar().read() == context("hub", plain).tar().read()

@@ -1,0 +1,161 @@
+"""The pure parts of the resources: answers that hosts gave, and what is made of them."""
+
+import json
+import subprocess
+
+import pytest
+
+from cyberhubs_lib.resources.accounts import Account, Membership
+from cyberhubs_lib.resources.disks import Bind, Filesystem, Mount, signatures
+from cyberhubs_lib.resources.docker import SETTINGS, DaemonSettings, Engine
+from cyberhubs_lib.resources.files import Directory, File, Token
+from cyberhubs_lib.resources.images import DEBOOTSTRAP, _split
+from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates
+from cyberhubs_lib.resources.service_containers import Container
+from cyberhubs_lib.resources.services import Service
+from cyberhubs_lib.resources.tree import Tree
+from cyberhubs_lib.resources.trust import Authorities
+from cyberhubs_lib.state import Unknown, difference
+from cyberhubs_lib.transport import Result
+
+APT = "Inst libc6 [2.41-12] (2.41-12+deb13u1)\nInst tzdata [1] (2)\nConf libc6 (2.41)\n"
+BLKID = "DEVNAME=/dev/vdb\nLABEL=cyberhubs\nUUID=u-1\nTYPE=ext4\n"
+MOUNTED = "device=/dev/vdb\nuuid=u-1\nsource=/dev/vdb\nfstab=UUID=u-1 defaults,nofail\n"
+FILE = "644 root:root 0:0\n" + "ab" * 32 + "  -\n"
+UP = "sha256:1\nrunning|healthy|abc|sha256:1\n"
+container = Container("hub", "p", "i:1", "abc", "docker compose ")
+
+CASES = [
+    (PackageIndex(), Result(0, "never\n"), {"age": "never read"}),
+    (PackageIndex(), Result(0, "young\n"), {"age": "under a day"}),
+    (Updates(), Result(0, APT), {"waiting": "2 packages"}),
+    (Package("git"), Result(0, "installed"), {"state": "installed"}),
+    (Package("git"), Result(0, "config-files"), {"state": "missing"}),
+    (Package("git"), Result(0, ""), {"state": "missing"}),
+    (Service("a.service"), Result(0, "enabled\nactive\n"), {"boot": "enabled", "now": "active"}),
+    (Account("a"), Result(0, ""), None),
+    (Account("a"), Result(0, "present\n"), {"home": "present"}),
+    (Membership("a", "docker"), Result(0, "yes\n"), {"member": "yes"}),
+    (Membership("nobody", "docker"), Result(1, ""), {"member": "no"}),
+    (File("/f", b"x"), Result(0, ""), None),
+    (File("/f", b"x"), Result(0, FILE), {"content": "abababab", "mode": "644", "owner": "root:root"}),
+    (Directory("/d", "1:1"), Result(0, "755 a:b 1:1\n"), {"mode": "755", "owner": "1:1"}),
+    (Token("/t", "1:1"), Result(0, ""), None),
+    (Filesystem("/dev/vdb"), Result(0, ""), None),
+    (Filesystem("/dev/vdb"), Result(0, BLKID), {"type": "ext4", "label": "cyberhubs"}),
+    (Filesystem("/dev/vdb"), Result(0, "PTTYPE=gpt\n"), {"type": "gpt", "label": ""}),
+    (Mount("/dev/vdb", "/mnt"), Result(0, MOUNTED), {"now": "/dev/vdb", "boot": "by UUID, nofail"}),
+    (Bind("/mnt/x", "/x"), Result(0, "bound\n/mnt/x\n"), {"now": "bound", "boot": "in fstab"}),
+    (Bind("/mnt/x", "/x"), Result(0, "empty\nnothing\n"), {"now": "empty", "boot": "not in fstab"}),
+    (Engine(("d",)), Result(0, "installed\n2.26.1\n"), {"engine": "installed", "compose": "v2"}),
+    (Engine(("d",)), Result(0, "missing\nmissing\n"), {"engine": "missing", "compose": "missing"}),
+    (container, Result(0, "sha256:1\n"), None),
+    (container, Result(0, UP), {"state": "healthy", "settings": "abc", "image": "current"}),
+    (container, Result(0, UP.replace("healthy|abc|sha256:1", "starting|x|sha256:2")),
+     {"state": "starting", "settings": "x", "image": "old"}),
+    (container, Result(0, "sha256:1\nexited|unhealthy|abc|sha256:1\n"),
+     {"state": "exited", "settings": "abc", "image": "current"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("resource", "answer", "state"), CASES)
+def test_answers(resource, answer, state):
+    assert resource.parse(answer) == state
+
+
+UNKNOWN = [
+    (Updates(), Result(9), "never read"),
+    (Updates(), Result(100, "E: broken"), "E: broken"),
+    (Service("a.service"), Result(0, "not-found\ninactive\n"), "not installed yet"),
+    (Mount("/dev/vdb", "/mnt"), Result(0, "device=/dev/vdb\nuuid=\n"), "no filesystem"),
+    (Filesystem("/dev/x"), Result(9), "no block device"),
+    (DaemonSettings(), Result(0, "{broken"), "not JSON"),
+    (DaemonSettings(), Result(0, "[1]"), "not a JSON object"),
+    (container, Result(9), "no Docker engine"),
+    (container, Result(8), "runbook 08"),
+]
+
+
+@pytest.mark.parametrize(("resource", "answer", "said"), UNKNOWN)
+def test_what_cannot_be_told_yet(resource, answer, said):
+    with pytest.raises(Unknown, match=said):
+        resource.parse(answer)
+
+
+def test_daemon_json_keeps_what_others_wrote():
+    others = {"debug": True, "log-driver": "local", "dns": ["1.2.3.4"]}
+    was = DaemonSettings().parse(Result(0, json.dumps(others)))
+    assert difference(was, DaemonSettings().wanted) == ["log-driver", "log-opts"]
+    script = DaemonSettings().change(was)
+    written = subprocess.run(
+        ["sh", "-c", f"printf %s {script.split('printf %s ')[1].split(' ')[0]} | base64 -d"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(written.stdout) == {**others, **SETTINGS}
+
+
+def test_packages_are_one_transaction():
+    script = Package.change_all([(Package("a"), None), (Package("b"), None)])
+    assert script.count("apt-get") == 1
+    assert script.endswith("install a b")
+
+
+def test_a_secret_never_shows_its_digest():
+    plain, secret = File("/f", b"s"), File("/f", b"s", secret=True)
+    assert plain.wanted["content"] != secret.wanted["content"]
+
+
+def test_signatures_of_an_empty_disk():
+    assert signatures("DEVNAME=/dev/vdb\n") == {}
+
+
+def test_a_tree_has_the_same_digest_here_and_there(tmp_path):
+    source, copy = tmp_path / "a", tmp_path / "b"
+    (source / "sub dir").mkdir(parents=True)
+    (source / "sub dir" / "x").write_text("1")
+    (source / "B").write_text("2")
+    (source / "a").write_text("3")
+    tree = Tree(str(copy), source, "root:root")
+    subprocess.run(["sh", "-e"], input=tree.change(None).replace("chown -R root:root", "true"),
+                   text=True, check=True)  # fmt: skip
+    out = subprocess.run(["sh"], input=tree.question(), text=True, capture_output=True).stdout
+    assert tree.parse(Result(0, out)) == tree.wanted
+
+
+def test_authorities_name_what_is_missing():
+    pem = b"-----BEGIN CERTIFICATE-----\n" + b"Q" * 64 + b"\nend==\n-----END CERTIFICATE-----\n"
+    two = Authorities({"a": pem, "b": pem})
+    assert two.parse(Result(0, "b\n")) == {"trusted": "1 of 2", "missing": "b"}
+    assert two.change({"trusted": "1 of 2", "missing": "b"}).count("base64 -d") == 1
+    assert difference(Authorities().parse(Result(0, "")), Authorities().wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("sources", "mirror"),
+    [
+        ("Types: deb\nURIs: http://mirror.test/debian\nSuites: bookworm\n", "http://mirror.test/debian"),
+        ("deb http://mirror.test/debian/ trixie main\n", "http://mirror.test/debian"),
+        ("deb [signed-by=/k] https://m.test/debian trixie main\n", "https://m.test/debian"),
+        ("URIs: http://m.test/debian-security\n", ""),
+        ("deb http://archive.ubuntu.com/ubuntu jammy main\n", ""),
+    ],
+)  # fmt: skip
+def test_the_mirror_comes_from_the_system(sources, mirror):
+    line = DEBOOTSTRAP[DEBOOTSTRAP.index("mirror=$(") : DEBOOTSTRAP.index("mirror=${")]
+    script = line.replace("cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null", "cat")
+    out = subprocess.run(["sh", "-c", script + 'echo "$mirror"'], input=sources, text=True,
+                         capture_output=True).stdout  # fmt: skip
+    assert out.strip() == mirror
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("a/b:1", ("a/b", "1")),
+        ("host:5000/a", ("host:5000/a", "latest")),
+        ("host:5000/a:2", ("host:5000/a", "2")),
+        ("debian:trixie@sha256:ff", ("debian", "sha256:ff")),
+    ],
+)
+def test_image_names(name, parts):
+    assert _split(name) == parts
