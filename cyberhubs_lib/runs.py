@@ -51,6 +51,13 @@ class Record:
                 if MIME in output.get("data", {}):
                     yield output["data"][MIME]
 
+    @property
+    def is_dry(self) -> bool:
+        """Whether nothing was to be changed."""
+        cells = nbformat.read(self.path, as_version=4).cells
+        metas = [o.get("metadata", {}).get(MIME, {}) for c in cells for o in c.get("outputs", [])]
+        return any(meta.get("dry_run") for meta in metas)
+
     def summary(self) -> str:
         """How many rows have which status: applied steps, requirements and proof."""
         count = dict.fromkeys(STATUS, 0)
@@ -152,9 +159,10 @@ def run_and_tell(names: list[str], parameters: dict[str, object]) -> list[Record
 
 
 def latest(site: str) -> dict[str, Record]:
-    """The newest record of each runbook that this site has run."""
-    found = sorted(place(site, "").glob("*.ipynb"))
-    return {record.name: record for record in map(Record, found) if record.name in RUNBOOKS}
+    """The newest record of each runbook of this site; a dry run only where there is nothing else."""
+    found = [r for r in map(Record, sorted(place(site, "").glob("*.ipynb"))) if r.name in RUNBOOKS]
+    rehearsed = {record.name: record for record in found if record.is_dry}
+    return rehearsed | {record.name: record for record in found if not record.is_dry}
 
 
 def parse_parameters(pairs: list[list[str]]) -> dict[str, object]:

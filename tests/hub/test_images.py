@@ -1,0 +1,97 @@
+"""Images: pulled from a real registry, built, and what is said when that fails."""
+
+import docker
+import pytest
+from docker.errors import ImageNotFound
+
+from cyberhubs_lib.contexts import MADE, OFFICIAL, SUITE, Context, context
+from cyberhubs_lib.errors import CommandFailed, PreconditionFailed
+from cyberhubs_lib.host import connect
+from cyberhubs_lib.resources.images import Built, Pulled, bottom, build
+from cyberhubs_lib.site import load_site
+from cyberhubs_lib.state import Plan, look
+
+REGISTRY = "cyberhubs-test-registry"
+DOCKERFILE = b"""ARG BASE
+FROM ${BASE}
+RUN apt-get update && apt-get install -y --no-install-recommends docker-registry && apt-get clean
+COPY config.yml /config.yml
+CMD ["docker-registry", "serve", "/config.yml"]
+"""
+CONFIG = b"version: 0.1\nstorage: {filesystem: {rootdirectory: /tmp/r}}\nhttp: {addr: ':5000'}\n"
+
+
+@pytest.fixture(scope="module")
+def client():
+    return docker.from_env(timeout=900)
+
+
+@pytest.fixture(scope="module")
+def host():
+    return connect("localhost")
+
+
+@pytest.fixture(scope="module")
+def base(client, host):
+    """Our bottom image, made if it is not there yet."""
+    found = Built(context("base", load_site("demo")), "")
+    plan = Plan("base", host, [found], look(host, [found]))
+    plan.apply()
+    return found.tag()
+
+
+@pytest.fixture(scope="module")
+def registry(client, base):
+    """Debian's registry in a container, on a free port of this machine."""
+    build(
+        client,
+        Context("test-registry", (("Dockerfile", DOCKERFILE), ("config.yml", CONFIG))),
+        base,
+        lambda text: None,
+    )
+    container = client.containers.run(
+        "cyberhubs/test-registry:0.1.0", name=REGISTRY, detach=True,
+        ports={"5000/tcp": ("127.0.0.1", None)},
+    )  # fmt: skip
+    try:
+        container.reload()
+        yield f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
+    finally:
+        container.remove(force=True, v=True)
+
+
+def test_pull_then_nothing_to_do(client, host, base, registry):
+    name = f"{registry}/group/notebook:1"
+    client.images.get(base).tag(name)
+    client.images.push(f"{registry}/group/notebook", tag="1")
+    client.images.remove(name)
+    image = Pulled(name)
+    plan = Plan("menu", host, [image], look(host, [image]))
+    assert plan.report().rows[0].status == "would change"
+    assert plan.apply().rows[0].status == "changed"
+    assert Plan("menu", host, [image], look(host, [image])).pending == []
+    client.images.remove(name)
+
+
+def test_an_image_that_no_registry_has(host, registry):
+    image = Pulled(f"{registry}/nowhere:1")
+    with pytest.raises(PreconditionFailed, match="cannot be pulled") as error:
+        Plan("menu", host, [image], look(host, [image])).apply()
+    assert "images.source" in str(error.value)
+
+
+def test_a_build_that_fails_shows_its_last_lines(client, base):
+    broken = Context(
+        "test-broken", (("Dockerfile", b"ARG BASE\nFROM ${BASE}\nRUN echo oh; exit 3\n"),)
+    )
+    with pytest.raises(CommandFailed, match="cannot be built") as error:
+        build(client, broken, base, lambda text: None)
+    assert "oh" in error.value.evidence
+
+
+def test_what_is_made_here_never_has_the_official_name(client, host):
+    name = bottom(host, client, "", print)
+    assert name in (OFFICIAL, MADE)
+    if name == MADE:
+        with pytest.raises(ImageNotFound):
+            client.images.get(f"debian:{SUITE}-slim")
