@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("up", help="all runbooks of a site, in order")
     one.add_argument("--site", required=True)
     one.add_argument("--dry-run", action="store_true", help="only show what would change")
+    one.add_argument("--confirm", default="", metavar="DEVICE", help="runbook 03 may format it")
     one.set_defaults(do=_up)
 
     one = commands.add_parser("hub", help="the running service of a site")
@@ -85,7 +86,9 @@ def _run(args: argparse.Namespace) -> int:
 def _up(args: argparse.Namespace) -> int:
     site = load_site(args.site)
     names = [n for n in RUNBOOKS if site.data_root.startswith("/") or n in demo.RUNBOOKS]
-    run_and_tell(names, {"site": args.site, "dry_run": args.dry_run})
+    for name in names:
+        more = {"confirm": args.confirm} if "confirm" in RUNBOOKS[name].params.model_fields else {}
+        run_and_tell([name], {"site": args.site, "dry_run": args.dry_run, **more})
     return 0
 
 

@@ -62,8 +62,12 @@ class Notebook:
     def wait_until_ready(self) -> None:
         """The kernel answers and the page is drawn."""
         self.cells.first.wait_for()
+        self.wait_until_idle(2 * WAIT)
+
+    def wait_until_idle(self, timeout: float = WAIT) -> None:
+        """Nothing runs."""
         idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        self.panel.locator(idle).wait_for(timeout=2 * WAIT)
+        self.panel.locator(idle).wait_for(timeout=timeout)
 
     @property
     def cells(self) -> Locator:
@@ -73,6 +77,16 @@ class Notebook:
     def cell(self, source: str) -> Locator:
         """The first code cell that contains this text."""
         return self.panel.locator(".jp-CodeCell").filter(has_text=source).first
+
+    def select(self, cell: Locator) -> None:
+        """Make a cell the active one, in command mode."""
+        cell.locator(".jp-InputPrompt").click()
+
+    def command(self, label: str) -> None:
+        """Run a command by its name, from the palette."""
+        self.page.keyboard.press("Control+Shift+c")
+        self.page.locator(".lm-CommandPalette-input:visible").fill(label)
+        self.page.locator(".lm-CommandPalette-item:visible", has_text=label).first.click()
 
     def write(self, cell: Locator, source: str) -> None:
         """Replace what is in a cell, by typing."""

@@ -33,11 +33,9 @@ class Done:
         return {r["title"]: r for r in Record(self.path).reports()}
 
     def rows(self, status: str) -> list[str]:
-        """Labels of all rows, in the last report of each title, that have this status."""
-        return [
-            row["label"] for r in self.reports.values() for row in r["rows"]
-            if row["status"] == status
-        ]  # fmt: skip
+        """Labels of all rows that have this status in the last report of each step, each once."""
+        rows = [row for r in self.reports.values() for row in r["rows"] if row["status"] == status]
+        return list(dict.fromkeys(row["label"] for row in rows))
 
     @property
     def meta(self) -> dict:

@@ -103,7 +103,7 @@ def _checks(root: str, mount: str, separate: bool) -> list[Check]:
         return answer.code == 0, "yes" if answer.code == 0 else answer.out.strip() or "no"
 
     own = sh('[ "$(stat -c %d {})" != "$(stat -c %d /)" ]', root)
-    write = sh('t=$(mktemp {}/tmp/.check.XXXXXX) && [ -w "$t" ]; c=$?; rm -f "$t"; exit $c', root)
+    write = sh("findmnt -no OPTIONS --target {} | tr , '\\n' | grep -qx rw", root)
     docker = sh('[ "$(stat -c %d /var/lib/docker)" = "$(stat -c %d {})" ]', mount)
     return [
         Check(f"{root} is a disk of its own", own, yes, "yes",
@@ -112,6 +112,6 @@ def _checks(root: str, mount: str, separate: bool) -> list[Check]:
         Check(f"size of {root}", sh("df -Pk {} | tail -1 | tr -s ' ' | cut -d' ' -f2", root), size,
               f"at least {MIN_GIB} GiB",
               f"{SMALL_GIB} GiB do for a small installation; 1 TB is better", hard=False),
-        Check("can be written", write, yes, "yes"),
+        Check("can be written", write, yes, "yes", "`dmesg` tells why it became read only"),
         *([Check("Docker's data lie on it", docker, yes, "yes")] if separate else []),
     ]  # fmt: skip

@@ -95,7 +95,7 @@ def test_files_survive_down_and_up(demo_hub, ben):
     assert (left["containers"], left["networks"]) == ([], [])
     assert "demo-test-data" in left["volumes"]
     demo_hub.again()
-    assert demo_hub.volume("jupyterhub_users/ben/thesis.txt") == "draft"
+    assert demo_hub.file("ben", "thesis.txt") == "draft"
     again = Person(demo_hub, "ben")
     again.start()
     with kernel(demo_hub, again) as client:

@@ -1,0 +1,133 @@
+"""What people see: the demo's hub in a real browser."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from browser import WAIT, Notebook, page_of
+from playwright.sync_api import expect
+
+START = 2 * WAIT  # until somebody's server is there and its page drawn
+
+
+@pytest.fixture
+def page(browser, tmp_path):
+    """A new person's browser; its pictures are kept under tmp_path."""
+    with page_of(browser, tmp_path) as page:
+        page.pictures = tmp_path
+        yield page
+
+
+@pytest.fixture
+def picture(page):
+    """Take a picture under a name."""
+    return lambda name: page.screenshot(path=page.pictures / f"{name}.png")
+
+
+def log_in(page, url, who):
+    """From the hub's own page to the stand-in and, by a button there, back."""
+    page.goto(url)
+    assert urlsplit(page.url).path == "/hub/login"
+    page.get_by_text("Sign in with GitHub stand-in").click()
+    expect(page.get_by_role("heading")).to_have_text("STAND-IN, NOT GITHUB")
+    expect(page.locator("body")).to_contain_text("asks for no password")
+    page.get_by_role("button", name=who).click()
+    page.wait_for_url(re.compile("/hub/|/user/"))
+
+
+def choose(page, title):
+    """Choose from the menu and start."""
+    page.get_by_label(title).check()
+    page.get_by_role("button", name="Start").click()
+
+
+def stop_and_log_out(page, url):
+    """By the hub's control panel."""
+    page.goto(f"{url}/hub/home")
+    page.get_by_role("button", name="Stop My Server").click()
+    expect(page.get_by_role("button", name="Start My Server")).to_be_visible(timeout=START)
+    page.get_by_role("link", name="Logout").click()
+    expect(page.get_by_text("Sign in with GitHub stand-in")).to_be_visible()
+
+
+def new_notebook(page, kernel):
+    """A notebook from the launcher."""
+    page.locator(".jp-LauncherCard", has_text=kernel).first.click()
+    notebook = Notebook(page)
+    notebook.wait_until_ready()
+    return notebook
+
+
+def prints(notebook, source, output):
+    """Type into the first cell, run it, and see this output."""
+    notebook.write(notebook.cells.first, source)
+    notebook.step()
+    shown = notebook.cells.first.locator(".jp-OutputArea-output").first
+    expect(shown).to_have_text(output, timeout=START)
+
+
+def test_ben_works_in_jupyterlab(demo_hub, page, picture):
+    log_in(page, demo_hub.url, "ben")
+    picture("menu")
+    choose(page, "JupyterLab")
+    page.locator(".jp-Launcher").wait_for(timeout=START)
+    assert urlsplit(page.url).path == "/user/ben/lab"
+    notebook = new_notebook(page, "Python 3")
+    prints(notebook, "import ipywidgets\nprint(6 * 7)\nipywidgets.IntSlider(5)", "42")
+    page.locator(".widget-slider").wait_for()
+    notebook.command("Save Notebook")
+    expect(page.locator(".jp-DirListing-item", has_text="Untitled.ipynb")).to_be_visible()
+    expect(page.locator(".jp-Toolbar [data-status='idle']")).to_be_visible()
+    expect(page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+    picture("lab")
+    assert "print(6 * 7)" in demo_hub.file("ben", "Untitled.ipynb")
+
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    with page.expect_popup() as opened:
+        page.get_by_role("menuitem", name="Hub Control Panel").click()
+    opened.value.wait_for_load_state()
+    assert urlsplit(opened.value.url).path == "/hub/home"
+    opened.value.screenshot(path=page.pictures / "control_panel.png")
+    opened.value.close()
+    stop_and_log_out(page, demo_hub.url)
+    page.goto(f"{demo_hub.url}/user/ben/lab")
+    assert urlsplit(page.url).path == "/hub/login"
+
+
+def test_a_logout_closes_a_running_server_too(demo_hub, page):
+    log_in(page, demo_hub.url, "ben")
+    choose(page, "JupyterLab")
+    page.locator(".jp-Launcher, .jp-NotebookPanel").first.wait_for(timeout=START)
+    page.goto(f"{demo_hub.url}/hub/home")
+    page.get_by_role("link", name="Logout").click()
+    page.goto(f"{demo_hub.url}/user/ben/lab")
+    assert urlsplit(page.url).path == "/hub/login"
+    assert demo_hub.user_container("ben").status == "running"  # the work itself goes on
+    log_in(page, demo_hub.url, "ben")
+    stop_and_log_out(page, demo_hub.url)
+
+
+def test_ada_uses_notebook_and_bash(demo_hub, page, picture):
+    log_in(page, demo_hub.url, "ada")
+    choose(page, "Notebook")
+    page.wait_for_url("**/user/ada/tree**", timeout=START)
+    picture("tree")
+    page.goto(f"{demo_hub.url}/user/ada/lab")
+    prints(new_notebook(page, "Bash"), "echo $((6*7))", "42")
+    picture("bash")
+    page.goto(f"{demo_hub.url}/hub/home")
+    page.get_by_role("link", name="Admin").click()
+    expect(page.get_by_role("row", name="ada")).to_be_visible()
+    picture("admin")
+    stop_and_log_out(page, demo_hub.url)
+
+
+def test_mallory_reads_why_not(demo_hub, page, picture):
+    log_in(page, demo_hub.url, "mallory")
+    expect(page.locator("body")).to_contain_text(
+        "The account mallory is not on the list of allowed users"
+    )
+    expect(page.locator("body")).to_contain_text("Ask an administrator")
+    picture("refused")
+    page.goto(f"{demo_hub.url}/hub/home")
+    assert urlsplit(page.url).path == "/hub/login"

@@ -1,0 +1,170 @@
+"""A runbook stepped through in JupyterLab, in the browser, against a throwaway server."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+from browser import WAIT, Notebook, chromium, page_of
+
+from cyberhubs_lib.site import REPOSITORY
+
+RUNBOOK = "02_prepare_os.ipynb"
+LONG = 180_000  # ms: an apply that installs packages
+STEPS = ["trust", "index", "updates", "packages", "time", "account"]
+TOKEN = "only-for-this-test"
+
+
+@pytest.fixture(scope="module")
+def copy():
+    """The runbook under runs/, where JupyterLab may write; the committed one stays as it is."""
+    folder = REPOSITORY / "runs" / "lab-test"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "runbooks" / RUNBOOK, folder)
+    yield f"{folder.relative_to(REPOSITORY)}/{RUNBOOK}"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def lab(operator, server):
+    """`./cyberhubs lab`, without a browser of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "cyberhubs_lib", "lab"]
+    command += ["--no-browser", "--port", str(port), f"--ServerApp.token={TOKEN}"]
+    if os.getuid() == 0:
+        command.append("--allow-root")
+    log = operator.home / "lab.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=operator.environment(), stdin=subprocess.DEVNULL,
+            stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(f"{address}/api?token={TOKEN}", process, log)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+def _wait_for(address, process, log):
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(address).status_code == 200:
+                return
+        time.sleep(0.2)
+    pytest.fail(f"JupyterLab does not answer:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def page(lab, copy, tmp_path_factory):
+    """JupyterLab with the runbook open."""
+    pictures = tmp_path_factory.mktemp("pictures")
+    with chromium() as browser, page_of(browser, pictures) as page:
+        page.pictures = pictures
+        page.goto(f"{lab}/lab/tree/{copy}?token={TOKEN}")
+        yield page
+
+
+@pytest.fixture(scope="module")
+def notebook(page):
+    """The runbook, ready, with the outputs of the rehearsal cleared."""
+    found = Notebook(page)
+    found.wait_until_ready()
+    found.command("Clear Outputs of All Cells")
+    return found
+
+
+def statuses(output):
+    """Label -> status, sign left out, as the reader sees them in the table."""
+    head, *rows = [r.locator("th, td").all_inner_texts() for r in output.locator("tr").all()]
+    at = head.index("status")
+    return {row[0]: row[at].split(maxsplit=1)[-1] for row in rows}
+
+
+def run_cell(notebook, source, until):
+    """Run the cell with this source; its output, once it says `until`."""
+    notebook.select(notebook.cell(source))
+    notebook.step()
+    output = notebook.cell(source).locator(".jp-Cell-outputArea")
+    output.filter(has_text=until).wait_for(timeout=LONG)
+    notebook.wait_until_idle(LONG)
+    return output
+
+
+def test_the_parameters_are_edited_and_the_facts_shown(notebook, page, server):
+    cell = notebook.cell("host: str")
+    notebook.write(cell, f'host: str = "{server.host}"\nsite: str = ""\ndry_run: bool = False')
+    notebook.step()
+    facts = run_cell(notebook, "from cyberhubs_lib import start", "The host")
+    assert "Debian GNU/Linux 13" in facts.inner_text()
+    requirements = run_cell(notebook, "run.requirements()", "Requirements")
+    assert set(statuses(requirements).values()) == {"ok"}
+    page.screenshot(path=page.pictures / "facts.png")
+
+
+def test_step_by_step_plan_then_apply(notebook, page):
+    for step in STEPS:
+        title = step.capitalize()
+        planned = run_cell(notebook, f'run.plan("{step}")', f"{title}:")
+        before = statuses(planned) if planned.locator("tr").count() else {}
+        assert "changed" not in before.values()
+        applied = run_cell(notebook, f'run.apply("{step}")', f"{title}:")
+        after = statuses(applied) if applied.locator("tr").count() else {}
+        # one table, redrawn in place: what was to change is changed
+        assert applied.locator("table").count() == bool(before)
+        assert list(after) == list(before)
+        assert {after[label] for label, was in before.items() if was == "would change"} <= {
+            "changed"
+        }
+        if step == "packages":
+            assert after["package git"] == "changed"
+            page.screenshot(path=page.pictures / "packages.png")
+
+
+def test_verify_is_ok(notebook, page):
+    found = statuses(run_cell(notebook, "run.verify()", "Verify:"))
+    assert set(found.values()) <= {"ok", "warning"}
+    assert found["git runs"] == "ok"
+    page.screenshot(path=page.pictures / "verify.png")
+
+
+def test_an_apply_run_twice_does_no_harm(notebook, page):
+    again = run_cell(notebook, 'run.apply("packages")', "has not been shown")
+    assert "run the cell above, look at the table" in again.inner_text()
+    run_cell(notebook, 'run.plan("packages")', "6 ok")
+    for _ in range(2):
+        again = run_cell(notebook, 'run.apply("packages")', "6 ok")
+        assert set(statuses(again).values()) == {"ok"}
+
+
+def test_out_of_order_says_what_is_missing(notebook, page):
+    notebook.command("Restart Kernel…")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    notebook.wait_until_idle(LONG)
+    said = run_cell(notebook, 'run.apply("packages")', "NameError").inner_text()
+    assert "name 'run' is not defined" in said
+    run_cell(notebook, "host: str", "")
+    run_cell(notebook, "from cyberhubs_lib import start", "The host")
+    said = run_cell(notebook, 'run.apply("packages")', "OutOfOrder").inner_text()
+    assert "the plan of step 'packages' has not been shown" in said
+    assert len(said.splitlines()) < 15, said
+    page.screenshot(path=page.pictures / "out_of_order.png")
+
+
+def test_tables_can_be_read_in_the_dark_theme(notebook, page):
+    run_cell(notebook, "run.requirements()", "Requirements")
+    notebook.command("Theme: JupyterLab Dark")
+    page.locator('body[data-jp-theme-light="false"]').wait_for(timeout=WAIT)
+    page.screenshot(path=page.pictures / "dark.png")
