@@ -12,7 +12,6 @@ from .errors import CyberhubsError
 from .host import connect
 from .params import describe
 from .runs import parse_parameters, run_and_tell
-from .shell import sh
 from .site import REPOSITORY, load_site
 from .table import RUNBOOKS, RUNBOOKS_DIR
 
@@ -68,9 +67,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--site", default="", help="with what was really done to this site's server")
     one.set_defaults(do=_book)
 
-    one = commands.add_parser("lab", help="step through the runbooks in JupyterLab")
-    one.add_argument("more", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
-    one.set_defaults(do=_lab)
+    one = commands.add_parser(
+        "lab",
+        help="step through the runbooks in JupyterLab",
+        epilog="All further arguments go to JupyterLab: ./cyberhubs lab --no-browser --port 8889",
+    )
+    one.set_defaults(do=_lab, more=[])
     return top
 
 
@@ -109,13 +111,17 @@ def _book(args: argparse.Namespace) -> int:
 
 def _lab(args: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(REPOSITORY)]
-    opening = sh("--LabApp.default_url={}", f"/lab/tree/{RUNBOOKS_DIR.name}/00_start_here.ipynb")
+    opening = f"--LabApp.default_url=/lab/tree/{RUNBOOKS_DIR.name}/00_start_here.ipynb"
     return subprocess.run([*command, opening, *args.more], check=False).returncode
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; the exit code is 1 for an error that the operator can put right."""
-    args = parser().parse_args(arguments)
+    args, more = parser().parse_known_args(arguments)
+    if args.command == "lab":
+        args.more = [word for word in more if word != "--"]
+    elif more:
+        parser().error(f"unrecognized arguments: {' '.join(more)}")
     try:
         return int(args.do(args))
     except CyberhubsError as error:

@@ -8,7 +8,8 @@ import pytest
 
 # Docker's own data are left out: runbook 04 proves itself with a container that it removes again.
 SNAPSHOT = (
-    "{ find /etc /usr /opt /home /root /mnt -xdev -path /mnt/var/lib -prune -o -printf '%p %i %m %U:%G %T@\\n' | sort;"
+    "{ find /etc /usr /opt /home /root /mnt -xdev -path /mnt/var/lib -prune"
+    " -o -printf '%p %i %m %U:%G %T@\\n' | sort;"
     " cat /etc/fstab /etc/group; dpkg -l; findmnt -rno TARGET,SOURCE; } 2>/dev/null | sha256sum"
 )
 

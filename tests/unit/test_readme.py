@@ -1,0 +1,42 @@
+"""What README and book tell people to type exists."""
+
+import re
+import shlex
+
+import pytest
+
+from cyberhubs_lib.cli import parser
+from cyberhubs_lib.site import REPOSITORY
+from cyberhubs_lib.table import RUNBOOKS, entry
+
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "book").glob("*.md"))]
+TYPED = re.compile(r"\./cyberhubs ([^`#\n)]+)")
+LAUNCHER = {"setup", "test"}  # done by the launcher itself: tests/unit/test_launcher.py
+
+
+def commands():
+    for page in PAGES:
+        for found in TYPED.findall(page.read_text()):
+            yield page.name, found.strip()
+
+
+@pytest.mark.parametrize(("page", "typed"), sorted(set(commands())))
+def test_command_exists(page, typed):
+    words = shlex.split(re.sub(r"[\[\]]|\|\S*", "", typed))
+    if words[0] not in LAUNCHER and "--help" not in words:
+        parser().parse_args(words)  # exits if there is no such command or option
+
+
+def test_readme_lists_every_runbook():
+    listed = re.findall(r"^\| `(\d\d_\w+)` \|", PAGES[0].read_text(), re.M)
+    assert listed == list(RUNBOOKS)
+
+
+def test_readme_is_under_two_screens():
+    assert len(PAGES[0].read_text().splitlines()) <= 70
+
+
+def test_no_page_names_a_runbook_that_is_not_there():
+    for page in PAGES:
+        for name in re.findall(r"`(\d\d_[a-z_]+)", page.read_text()):
+            assert entry(name)[0] == name, page
