@@ -77,8 +77,8 @@ def _targets(site: Site, nb: NotebookNode) -> list[str]:
 def _reports(nb: NotebookNode) -> Iterator[dict[str, Any]]:
     for cell in nb.cells:
         for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                yield output["data"][MIME]
+            if MIME in output.get("metadata", {}):
+                yield output["metadata"][MIME]
 
 
 def _address(found: re.Match[str]) -> str:

@@ -96,7 +96,6 @@ def tidy(nb: NotebookNode) -> None:
     for cell in nb.cells:
         cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(MIME, None)
             output.get("metadata", {}).pop(MIME, None)
 
 

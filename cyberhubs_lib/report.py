@@ -1,7 +1,7 @@
 """Rows of what was, what is wanted and what became of it, as a table for every reader.
 
-HTML for JupyterLab and the book, text for a terminal, JSON for programs: they are one bundle in the
-executed notebook, and nothing else records a run.
+HTML for JupyterLab and the book, text for a terminal, JSON for programs in the output's metadata: all
+in the executed notebook, and nothing else records a run.
 """
 
 from __future__ import annotations
@@ -105,13 +105,17 @@ class Report:
         """For programs: title, rows, no times."""
         return {"title": self.title, "rows": [asdict(row) for row in self.rows]}
 
-    def bundle(self) -> dict[str, object]:
-        """What a notebook keeps of it."""
-        return {"text/plain": str(self), "text/html": self.html(), MIME: self.as_dict()}
+    def bundle(self) -> dict[str, str]:
+        """What a reader sees of it."""
+        return {"text/plain": str(self), "text/html": self.html()}
+
+    def metadata(self) -> dict[str, object]:
+        """What programs read: the rows, and what differs each run. Two runs compare without it."""
+        return {MIME: {**self.as_dict(), **self.meta}}
 
     def _ipython_display_(self) -> None:
         """Shown once; a report that was drawn live is finished on the page already."""
         from IPython.display import display
 
         if not self.shown:
-            display(self.bundle(), raw=True, metadata={MIME: self.meta})
+            display(self.bundle(), raw=True, metadata=self.metadata())

@@ -19,7 +19,7 @@ from .errors import CyberhubsError, OutOfOrder, PreconditionFailed, SettingsErro
 from .host import Host, connect
 from .params import Params, check, injected
 from .recipes.recipe import Recipe
-from .report import MIME, Report, Row
+from .report import Report, Row
 from .site import Site, load_site
 from .state import Actual, Check, Plan, Resource, parse
 from .table import Entry, entry
@@ -187,7 +187,7 @@ class Live:
     def finish(self, report: Report) -> Report:
         """Redraw for the last time; the report then does not show itself once more."""
         if self.handle:
-            self.handle.update(report.bundle(), raw=True, metadata={MIME: report.meta})
+            self.handle.update(report.bundle(), raw=True, metadata=report.metadata())
             report.shown = True
         return report
 

@@ -48,15 +48,13 @@ class Record:
         """The reports that its cells published, first to last."""
         for cell in nbformat.read(self.path, as_version=4).cells:
             for output in cell.get("outputs", []):
-                if MIME in output.get("data", {}):
-                    yield output["data"][MIME]
+                if MIME in output.get("metadata", {}):
+                    yield output["metadata"][MIME]
 
     @property
     def is_dry(self) -> bool:
         """Whether nothing was to be changed."""
-        cells = nbformat.read(self.path, as_version=4).cells
-        metas = [o.get("metadata", {}).get(MIME, {}) for c in cells for o in c.get("outputs", [])]
-        return any(meta.get("dry_run") for meta in metas)
+        return any(report.get("dry_run") for report in self.reports())
 
     def summary(self) -> str:
         """How many rows have which status: applied steps, requirements and proof."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,20 @@ def page_of(browser: Browser, pictures: Path | None = None, **options: object) -
         context.close()
 
 
+def drawn(page: Page, what: str, timeout: float = 2 * WAIT) -> Locator:
+    """This part of JupyterLab, once it is there.
+
+    Chromium drops what it is loading whenever this machine gets a network interface, as it does
+    with each new container; JupyterLab then shows a dialog, and a person would load it again.
+    """
+    for _ in range(4):
+        page.locator(f"{what}, .jp-Dialog, #main-frame-error").first.wait_for(timeout=timeout)
+        if page.locator(".jp-Dialog, #main-frame-error").count() == 0:
+            break
+        page.reload()
+    return page.locator(what).first
+
+
 class Notebook:
     """The open notebook of JupyterLab."""
 
@@ -60,14 +75,14 @@ class Notebook:
         self.panel = page.locator(".jp-NotebookPanel:visible")
 
     def wait_until_ready(self) -> None:
-        """The kernel answers and the page is drawn."""
+        """Drawn, and connected with a kernel: before that, Shift+Enter is without effect."""
         self.cells.first.wait_for()
         self.wait_until_idle(2 * WAIT)
 
     def wait_until_idle(self, timeout: float = WAIT) -> None:
-        """Nothing runs."""
-        idle = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
-        self.panel.locator(idle).wait_for(timeout=timeout)
+        """Nothing runs, as the bar at the bottom says."""
+        bar = self.page.locator("#jp-main-statusbar").get_by_text(re.compile(r"\| Idle$"))
+        bar.wait_for(timeout=timeout)
 
     @property
     def cells(self) -> Locator:
@@ -82,11 +97,11 @@ class Notebook:
         """Make a cell the active one, in command mode."""
         cell.locator(".jp-InputPrompt").click()
 
-    def command(self, label: str) -> None:
-        """Run a command by its name, from the palette."""
-        self.page.keyboard.press("Control+Shift+c")
-        self.page.locator(".lm-CommandPalette-input:visible").fill(label)
-        self.page.locator(".lm-CommandPalette-item:visible", has_text=label).first.click()
+    def menu(self, *labels: str) -> None:
+        """Choose from the menus at the top, one level after the other."""
+        for label in labels:
+            shown = self.page.locator(".lm-MenuBar-itemLabel, .lm-Menu-itemLabel")
+            shown.filter(has_text=re.compile(f"^{re.escape(label)}$")).first.click()
 
     def write(self, cell: Locator, source: str) -> None:
         """Replace what is in a cell, by typing."""

@@ -40,13 +40,7 @@ class Done:
     @property
     def meta(self) -> dict:
         """Seconds and round trips, as the last report counted them."""
-        import nbformat
-
-        from cyberhubs_lib.report import MIME
-
-        cells = nbformat.read(self.path, as_version=4).cells
-        outputs = [o for c in cells for o in c.get("outputs", [])]
-        return [o["metadata"][MIME] for o in outputs if MIME in o.get("metadata", {})][-1]
+        return list(Record(self.path).reports())[-1]
 
 
 @dataclass

@@ -18,19 +18,26 @@ from ..transport import Result
 
 # Debian's own tool makes a minimal system from its packages; stripped of what no container needs.
 DEBOOTSTRAP = r"""
-command -v debootstrap >/dev/null || { apt-get -q update && apt-get -q -y install debootstrap; }
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-  sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*debian\)\/\{0,1\} .*/\2/p' |
-  grep -v -e security -e download.docker.com | grep debian | head -1)
+keys=/usr/share/keyrings/debian-archive-keyring.gpg
+{ command -v debootstrap && [ -f $keys ]; } >/dev/null ||
+  { apt-get -q update && apt-get -q -y install debootstrap debian-archive-keyring; }
+urls=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+  sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*debian[^ /]*\)\/\{0,1\} .*/\2/p' |
+  sed 's/ .*//; s,/$,,' | grep 'debian[^/]*$')
+mirror=$(echo "$urls" | grep -v security | head -1)
 mirror=${mirror:-http://deb.debian.org/debian}
+security=$(echo "$urls" | grep security | head -1)
+security=${security:-$mirror-security}
 d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
-debootstrap --variant=minbase --include=ca-certificates SUITE "$d/root" "$mirror" >"$d/log" 2>&1 ||
+# signatures are checked, also on Ubuntu; `sid` is the script that every debootstrap has
+debootstrap --force-check-gpg --keyring=$keys --variant=minbase --include=ca-certificates \
+  SUITE "$d/root" "$mirror" /usr/share/debootstrap/scripts/sid >"$d/log" 2>&1 ||
   { tail -5 "$d/log" >&2; exit 1; }
 cd "$d/root"
 rm -rf var/cache/apt/*.bin var/cache/apt/archives/*.deb var/lib/apt/lists/* \
   usr/share/doc/* usr/share/man/* usr/share/locale/*
-printf 'deb %s SUITE main\ndeb %s SUITE-updates main\ndeb %s-security SUITE-security main\n' \
-  "$mirror" "$mirror" "$mirror" > etc/apt/sources.list
+printf 'deb %s SUITE main\ndeb %s SUITE-updates main\ndeb %s SUITE-security main\n' \
+  "$mirror" "$mirror" "$security" > etc/apt/sources.list
 tar -c . | docker import - IMAGE
 """.replace("SUITE", SUITE).replace("IMAGE", MADE)
 

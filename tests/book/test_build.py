@@ -37,8 +37,8 @@ def record(stem, file, failed=False):
     rows = [Row(f"row of {stem}", "octavia at 192.0.2.7", "hub.example.org", "changed", "a <note>")]
     for count, cell in enumerate((c for c in nb.cells if c.cell_type == "code"), 1):
         cell.execution_count = count
-        output = nbformat.v4.new_output("display_data", Report("Step", rows).bundle())
-        output.metadata = {MIME: {"dry_run": False}}
+        report = Report("Step", rows, meta={"dry_run": False})
+        output = nbformat.v4.new_output("display_data", report.bundle(), metadata=report.metadata())
         cell.outputs = [] if count == 1 else [output]
         if failed and count == 4:
             said = "PreconditionFailed: no disk\n  expected: one"

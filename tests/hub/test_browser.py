@@ -4,15 +4,18 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from browser import WAIT, Notebook, page_of
+from browser import WAIT, Notebook, drawn, page_of
 from playwright.sync_api import expect
+from trial import Person
 
 START = 2 * WAIT  # until somebody's server is there and its page drawn
 
 
 @pytest.fixture
-def page(browser, tmp_path):
-    """A new person's browser; its pictures are kept under tmp_path."""
+def page(demo_hub, browser, tmp_path):
+    """A new person's browser; its pictures are kept under tmp_path. No server runs yet."""
+    for login in ("ada", "ben"):
+        Person(demo_hub, login).stop()
     with page_of(browser, tmp_path) as page:
         page.pictures = tmp_path
         yield page
@@ -52,6 +55,7 @@ def stop_and_log_out(page, url):
 
 def new_notebook(page, kernel):
     """A notebook from the launcher."""
+    drawn(page, ".jp-Launcher")
     page.locator(".jp-LauncherCard", has_text=kernel).first.click()
     notebook = Notebook(page)
     notebook.wait_until_ready()
@@ -70,21 +74,18 @@ def test_ben_works_in_jupyterlab(demo_hub, page, picture):
     log_in(page, demo_hub.url, "ben")
     picture("menu")
     choose(page, "JupyterLab")
-    page.locator(".jp-Launcher").wait_for(timeout=START)
-    assert urlsplit(page.url).path == "/user/ben/lab"
+    page.wait_for_url("**/user/ben/lab**", timeout=START)
     notebook = new_notebook(page, "Python 3")
     prints(notebook, "import ipywidgets\nprint(6 * 7)\nipywidgets.IntSlider(5)", "42")
     page.locator(".widget-slider").wait_for()
-    notebook.command("Save Notebook")
+    page.keyboard.press("Control+s")
     expect(page.locator(".jp-DirListing-item", has_text="Untitled.ipynb")).to_be_visible()
-    expect(page.locator(".jp-Toolbar [data-status='idle']")).to_be_visible()
     expect(page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
     picture("lab")
     assert "print(6 * 7)" in demo_hub.file("ben", "Untitled.ipynb")
 
-    page.get_by_role("menuitem", name="File", exact=True).click()
     with page.expect_popup() as opened:
-        page.get_by_role("menuitem", name="Hub Control Panel").click()
+        notebook.menu("File", "Hub Control Panel")
     opened.value.wait_for_load_state()
     assert urlsplit(opened.value.url).path == "/hub/home"
     opened.value.screenshot(path=page.pictures / "control_panel.png")
@@ -97,14 +98,12 @@ def test_ben_works_in_jupyterlab(demo_hub, page, picture):
 def test_a_logout_closes_a_running_server_too(demo_hub, page):
     log_in(page, demo_hub.url, "ben")
     choose(page, "JupyterLab")
-    page.locator(".jp-Launcher, .jp-NotebookPanel").first.wait_for(timeout=START)
+    page.wait_for_url("**/user/ben/lab**", timeout=START)
     page.goto(f"{demo_hub.url}/hub/home")
     page.get_by_role("link", name="Logout").click()
     page.goto(f"{demo_hub.url}/user/ben/lab")
     assert urlsplit(page.url).path == "/hub/login"
     assert demo_hub.user_container("ben").status == "running"  # the work itself goes on
-    log_in(page, demo_hub.url, "ben")
-    stop_and_log_out(page, demo_hub.url)
 
 
 def test_ada_uses_notebook_and_bash(demo_hub, page, picture):
@@ -119,7 +118,6 @@ def test_ada_uses_notebook_and_bash(demo_hub, page, picture):
     page.get_by_role("link", name="Admin").click()
     expect(page.get_by_role("row", name="ada")).to_be_visible()
     picture("admin")
-    stop_and_log_out(page, demo_hub.url)
 
 
 def test_mallory_reads_why_not(demo_hub, page, picture):

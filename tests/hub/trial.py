@@ -48,7 +48,7 @@ class Demo:
     def services(self) -> dict[str, docker.models.containers.Container]:
         """Service -> its container."""
         chosen = {"label": f"com.docker.compose.project={PROJECT}"}
-        found = self.engine.containers.list(all=True, filters=chosen)
+        found = self.engine.containers.list(all=True, filters=chosen, ignore_removed=True)
         return {c.labels["com.docker.compose.service"]: c for c in found}
 
     def user_container(self, name: str) -> docker.models.containers.Container:
@@ -83,7 +83,7 @@ class Demo:
     def left(self) -> dict[str, list[str]]:
         """Everything on this machine that carries the demo's name."""
         every = {
-            "containers": [c.name for c in self.engine.containers.list(all=True)],
+            "containers": [c["Names"][0][1:] for c in self.engine.api.containers(all=True)],
             "networks": [n.name for n in self.engine.networks.list()],
             "volumes": [v.name for v in self.engine.volumes.list()],
         }
@@ -125,9 +125,10 @@ class Person:
         assert '"ready": true' in text, text
 
     def stop(self) -> None:
-        """Stop the server."""
+        """Stop the server and wait until it is gone; nothing running is fine."""
         path = f"/hub/api/users/{self.login}/server"
-        self.web.delete(path, headers=self._xsrf()).raise_for_status()
+        while self.web.delete(path, headers=self._xsrf()).status_code == 202:
+            time.sleep(0.2)
 
     def _xsrf(self) -> dict[str, str]:
         page = self.web.get("/hub/home").text

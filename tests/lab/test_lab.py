@@ -10,13 +10,14 @@ import sys
 import time
 
 import httpx
+import nbformat
 import pytest
-from browser import WAIT, Notebook, chromium, page_of
+from browser import WAIT, Notebook, chromium, drawn, page_of
 
 from cyberhubs_lib.site import REPOSITORY
 
 RUNBOOK = "02_prepare_os.ipynb"
-LONG = 180_000  # ms: an apply that installs packages
+LONG = 180_000
 STEPS = ["trust", "index", "updates", "packages", "time", "account"]
 TOKEN = "only-for-this-test"
 
@@ -27,7 +28,11 @@ def copy():
     folder = REPOSITORY / "runs" / "lab-test"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    shutil.copy(REPOSITORY / "runbooks" / RUNBOOK, folder)
+    runbook = nbformat.read(REPOSITORY / "runbooks" / RUNBOOK, as_version=4)
+    for cell in runbook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(runbook, folder / RUNBOOK)
     yield f"{folder.relative_to(REPOSITORY)}/{RUNBOOK}"
     shutil.rmtree(folder)
 
@@ -53,7 +58,8 @@ def lab(operator, server):
         _wait_for(f"{address}/api?token={TOKEN}", process, log)
         yield address
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
 
 
@@ -77,12 +83,19 @@ def page(lab, copy, tmp_path_factory):
         yield page
 
 
+@pytest.fixture(autouse=True)
+def picture(page, request):
+    """What the page looks like after each test."""
+    yield
+    page.screenshot(path=page.pictures / f"{request.node.name}.png")
+
+
 @pytest.fixture(scope="module")
 def notebook(page):
-    """The runbook, ready, with the outputs of the rehearsal cleared."""
+    """The runbook, ready."""
+    drawn(page, ".jp-NotebookPanel")
     found = Notebook(page)
     found.wait_until_ready()
-    found.command("Clear Outputs of All Cells")
     return found
 
 
@@ -111,7 +124,6 @@ def test_the_parameters_are_edited_and_the_facts_shown(notebook, page, server):
     assert "Debian GNU/Linux 13" in facts.inner_text()
     requirements = run_cell(notebook, "run.requirements()", "Requirements")
     assert set(statuses(requirements).values()) == {"ok"}
-    page.screenshot(path=page.pictures / "facts.png")
 
 
 def test_step_by_step_plan_then_apply(notebook, page):
@@ -137,7 +149,6 @@ def test_verify_is_ok(notebook, page):
     found = statuses(run_cell(notebook, "run.verify()", "Verify:"))
     assert set(found.values()) <= {"ok", "warning"}
     assert found["git runs"] == "ok"
-    page.screenshot(path=page.pictures / "verify.png")
 
 
 def test_an_apply_run_twice_does_no_harm(notebook, page):
@@ -150,7 +161,7 @@ def test_an_apply_run_twice_does_no_harm(notebook, page):
 
 
 def test_out_of_order_says_what_is_missing(notebook, page):
-    notebook.command("Restart Kernel…")
+    notebook.menu("Kernel", "Restart Kernel…")
     page.get_by_role("button", name="Confirm Kernel Restart").click()
     notebook.wait_until_idle(LONG)
     said = run_cell(notebook, 'run.apply("packages")', "NameError").inner_text()
@@ -160,11 +171,9 @@ def test_out_of_order_says_what_is_missing(notebook, page):
     said = run_cell(notebook, 'run.apply("packages")', "OutOfOrder").inner_text()
     assert "the plan of step 'packages' has not been shown" in said
     assert len(said.splitlines()) < 15, said
-    page.screenshot(path=page.pictures / "out_of_order.png")
 
 
 def test_tables_can_be_read_in_the_dark_theme(notebook, page):
     run_cell(notebook, "run.requirements()", "Requirements")
-    notebook.command("Theme: JupyterLab Dark")
+    notebook.menu("Settings", "Theme", "JupyterLab Dark")
     page.locator('body[data-jp-theme-light="false"]').wait_for(timeout=WAIT)
-    page.screenshot(path=page.pictures / "dark.png")

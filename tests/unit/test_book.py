@@ -27,8 +27,8 @@ GITHUB = {"standin": [{"login": "b-en", "name": "Ben Bitdiddle"}]}
 
 def executed(*rows, given='site = "mine"', parameters=None, ename=""):
     """A notebook as papermill leaves it, with one report."""
-    output = new_output("display_data", Report("Verify", list(rows)).bundle())
-    output.metadata = {MIME: {"dry_run": False, "seconds": 1.5}}
+    report = Report("Verify", list(rows), meta={"dry_run": False, "seconds": 1.5})
+    output = new_output("display_data", report.bundle(), metadata=report.metadata())
     last = new_code_cell("run.verify()", outputs=[output], execution_count=3)
     if ename:
         last.outputs.append(new_output("error", ename=ename, evalue=f"{ename}: no answer"))
@@ -228,7 +228,7 @@ def test_a_secret_of_the_environment_is_refused(tmp_path, monkeypatch, variable,
         data["text/plain"] = ""
     if place != "html":
         data["text/html"] = ""
-    data[MIME] = {}
+    nb.cells[-1].outputs[0].metadata = {}
     if place == "source":
         data["text/html"], nb.cells[0].source = "", f"# {SECRET}"
     if place == "split":

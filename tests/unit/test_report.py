@@ -32,7 +32,7 @@ def test_empty_columns_are_left_out():
 def test_times_are_metadata():
     report = Report("x", [Row("a")], meta={"seconds": 1.5})
     assert "1.5" not in str(report.bundle())
-    assert report.bundle()[MIME]["rows"][0]["label"] == "a"
+    assert report.metadata()[MIME]["rows"][0]["label"] == "a"
 
 
 def test_nothing_to_tell():

@@ -130,22 +130,27 @@ def test_authorities_name_what_is_missing():
     assert difference(Authorities().parse(Result(0, "")), Authorities().wanted) == []
 
 
+USUAL = "http://deb.debian.org/debian"
+
+
 @pytest.mark.parametrize(
-    ("sources", "mirror"),
+    ("sources", "mirror", "security"),
     [
-        ("Types: deb\nURIs: http://mirror.test/debian\nSuites: bookworm\n", "http://mirror.test/debian"),
-        ("deb http://mirror.test/debian/ trixie main\n", "http://mirror.test/debian"),
-        ("deb [signed-by=/k] https://m.test/debian trixie main\n", "https://m.test/debian"),
-        ("URIs: http://m.test/debian-security\n", ""),
-        ("deb http://archive.ubuntu.com/ubuntu jammy main\n", ""),
+        ("URIs: http://m.test/debian\nSuites: trixie\n", "http://m.test/debian", "http://m.test/debian-security"),
+        ("deb http://m.test/debian/ trixie main\ndeb https://s.test/debian-security trixie main\n",
+         "http://m.test/debian", "https://s.test/debian-security"),
+        ("deb [signed-by=/k] https://m.test/debian trixie main\n", "https://m.test/debian",
+         "https://m.test/debian-security"),
+        ("deb http://archive.ubuntu.com/ubuntu jammy main\n", USUAL, f"{USUAL}-security"),
+        ("URIs: https://download.docker.com/linux/debian/x\n", USUAL, f"{USUAL}-security"),
     ],
 )  # fmt: skip
-def test_the_mirror_comes_from_the_system(sources, mirror):
-    line = DEBOOTSTRAP[DEBOOTSTRAP.index("mirror=$(") : DEBOOTSTRAP.index("mirror=${")]
-    script = line.replace("cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null", "cat")
-    out = subprocess.run(["sh", "-c", script + 'echo "$mirror"'], input=sources, text=True,
+def test_the_mirror_comes_from_the_system(sources, mirror, security):
+    lines = DEBOOTSTRAP[DEBOOTSTRAP.index("urls=$(") : DEBOOTSTRAP.index("d=$(mktemp")]
+    script = lines.replace("cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null", "cat")
+    out = subprocess.run(["sh", "-c", script + 'echo "$mirror $security"'], input=sources, text=True,
                          capture_output=True).stdout  # fmt: skip
-    assert out.strip() == mirror
+    assert out.split() == [mirror, security]
 
 
 @pytest.mark.parametrize(
