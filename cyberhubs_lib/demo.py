@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from .compose import compose
+from .errors import SettingsError
 from .host import Host, connect
 from .runs import run_and_tell
 from .shell import sh
@@ -15,8 +18,8 @@ RUNBOOKS = ["00_start_here", "06_configure_hub", "08_get_images", "09_launch_hub
 
 def up(name: str, port: int | None) -> int:
     """Bring the demo up, or find that it is. Prints the address and how to log in."""
-    if port:
-        local_settings(name).write_text(f"public_url: http://127.0.0.1:{port}\n")
+    if port is not None:
+        _remember_port(name, port)
     site = load_site(name)
     run_and_tell(RUNBOOKS, {"host": "localhost", "site": name})
     print(f"\nThe hub is at {site.public_url}")
@@ -40,18 +43,33 @@ def local_settings(name: str) -> Path:
     return path.with_suffix(".local.yaml")
 
 
+def _remember_port(name: str, port: int) -> None:
+    """Into the site's local file, whose other keys stay. Raises SettingsError for no port."""
+    if not 0 < port < 65536:
+        raise SettingsError(
+            f"--port {port} is no port", expected="1 to 65535", todo="give another one"
+        )
+    path, yaml = local_settings(name), YAML()
+    keys = yaml.load(path) if path.is_file() else {}
+    keys["public_url"] = f"http://127.0.0.1:{port}"
+    yaml.dump(keys, path)
+
+
 def down(name: str, data: bool) -> int:
     """Remove the demo's containers, networks and settings; with `data` its volumes too."""
     site, host = load_site(name), connect("localhost")
     host.root = False
-    user_servers = f"name=^{site.project}-user-"
-    host.read(sh("docker ps -aq --filter {} | xargs -r docker rm -f", user_servers))
+    theirs = f"label=cyberhubs.site={site.name}"  # the users' servers are not compose's
+    host.read(sh("docker ps -aq --filter {} | xargs -r docker rm -f", theirs))
     home = site.directory(host.facts.home)
     if host.ask(sh("test -f {}/.env", home)):
         flags = " --volumes" if data else ""
         host.read(f"({compose(site, host.facts)}--profile '*' down --remove-orphans{flags}) 2>&1")
-    if data and not site.data_root.startswith("/"):
-        host.read(sh("docker volume rm -f {}", site.data_root))
+    if data:
+        ours = f"label=com.docker.compose.project={site.project}"
+        host.read(sh("docker volume ls -q --filter {} | xargs -r docker volume rm -f", ours))
+        if not site.data_root.startswith("/"):
+            host.read(sh("docker volume rm -f {}", site.data_root))
     _remove_settings(host, home, data)
     print(
         "the demo is gone" + ("" if data else "; its volumes are kept: --down --data removes them")

@@ -32,9 +32,10 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
         return rows
     rows.append(_row("the login leads to", _login_url(site), lambda: _leads_to(site)))
     if site.login.standin:
-        person = (site.admins + site.allowed_users)[0]
-        rows.append(_row(f"{person} logs in", "welcome", lambda: log_in(site, person)))
-        for stranger in _strangers(site):
+        strangers = _strangers(site)
+        for person in [a.login for a in site.login.standin if a.login not in strangers][:1]:
+            rows.append(_row(f"{person} logs in", "welcome", lambda p=person: log_in(site, p)))
+        for stranger in strangers:
             rows.append(_row(f"{stranger} is refused", "403", lambda s=stranger: log_in(site, s)))
     path = f"{site.directory(facts.home)}/secrets/check_token"
     token = keep_secret(host.read(sh("cat {}", path)).strip())
@@ -46,7 +47,7 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
 def _row(label: str, wanted: str, look) -> Row:  # type: ignore[no-untyped-def]
     try:
         found = look()
-    except (httpx.HTTPError, WebSocketException, OSError, ValueError) as error:
+    except (httpx.HTTPError, WebSocketException, OSError, LookupError, ValueError) as error:
         found = f"{type(error).__name__}: {error}"[:300]
     good = found == wanted
     note = "" if good else "`./cyberhubs hub logs` shows what the services say"

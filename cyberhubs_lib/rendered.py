@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from .contexts import context
 from .facts import Facts
-from .site import Site
+from .site import Site, is_private
 
 SERVER = Path(__file__).parent / "server"
 COPIED = ("compose.yaml", "Caddyfile", "haproxy.cfg", "hub/*.py", "standin/*.py")
@@ -94,7 +94,14 @@ def bind_address(site: Site) -> str:
         return site.bind_address
     if name == "localhost" or name.endswith(".localhost") or name.startswith("127."):
         return "127.0.0.1"
-    return name if site.login.standin and name[0].isdigit() else "0.0.0.0"
+    if not site.login.standin:
+        return "0.0.0.0"
+    return name if is_private(name) and name.replace(".", "").isdigit() else "127.0.0.1"
+
+
+def http_port(site: Site) -> int:
+    """The port that the front door publishes: plain HTTP, also where another server does the TLS."""
+    return 80 if site.public_url.startswith("https:") else site.port
 
 
 def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
@@ -104,7 +111,7 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
         "HUB_IMAGE": context("hub", site).tag,
         "EDGE_IMAGE": context("edge", site).tag,
         "BIND_ADDRESS": bind_address(site),
-        "HTTP_PORT": str(80 if site.public_url.startswith("https:") else site.port),
+        "HTTP_PORT": str(http_port(site)),
         "SITE_ADDRESS": ":80",
         "DATA_ROOT": data_root(site, facts),
         "SERVICE_UID": str(facts.service_uid),

@@ -22,7 +22,8 @@ SITES = REPOSITORY / "sites"
 VERSION = "0.1.0"  # of the images that this release makes and expects
 
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9](-?[A-Za-z0-9])*$", max_length=39)]
-AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00\n:]*$")]
+# plain names only: they go into fstab, unit files and shell text
+AbsolutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
 Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*[KMGT]$")]
 
 
@@ -105,11 +106,11 @@ class Site(_Part):
     host: str = ""
     identity_file: str = ""
     accept_new_host_key: bool = False
-    service_user: str = ""
+    service_user: Annotated[str, Field(pattern=r"^([a-z_][a-z0-9_-]{0,31})?$")] = ""
     public_url: str = "http://127.0.0.1:8000"
     bind_address: str = ""
-    server_dir: str = ""
-    data_root: Annotated[str, Field(pattern=r"^(/[^\x00\n:]*|[a-z0-9][a-z0-9_.-]*)$")] = "/mnt"
+    server_dir: Annotated[str, Field(pattern=r"^([~]?/[A-Za-z0-9._/-]+)?$")] = ""
+    data_root: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._/-]+|[a-z0-9][a-z0-9_.-]*)$")] = "/mnt"
     uid: int = Field(default=1000, ge=1)
     gid: int = Field(default=1000, ge=1)
     extra_packages: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]] = []
@@ -135,6 +136,12 @@ class Site(_Part):
     @classmethod
     def _url(cls, url: str) -> str:
         parts = urlsplit(url)
+        try:
+            good = parts.port is None or 0 < parts.port < 65536
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError("the port is a number from 1 to 65535")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
             raise ValueError("write it as http://NAME, https://NAME or http://NAME:PORT")
         return url.rstrip("/")
@@ -146,7 +153,18 @@ class Site(_Part):
                 "login.standin lets everybody in who can reach the hub, so it goes only with a"
                 f" private public_url, not {self.public_url}; remove login.standin"
             )
+        if self.login.standin and self.bind_address and not is_private(self.bind_address):
+            raise ValueError(
+                f"login.standin goes only with a private bind_address, not {self.bind_address}"
+            )
         return self
+
+    @field_validator("bind_address")
+    @classmethod
+    def _address(cls, address: str) -> str:
+        if address:
+            ipaddress.ip_address(address)
+        return address
 
     @property
     def port(self) -> int:
@@ -179,6 +197,13 @@ class Site(_Part):
         return found
 
 
+# as server/hub/login.py has them, which refuses to start with the stand-in anywhere else
+PRIVATE_NETWORKS = [
+    ipaddress.ip_network(net)
+    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+]
+
+
 def is_private(name: str) -> bool:
     """Whether a host name or address can only be reached from inside (loopback, RFC 1918, .test)."""
     if name == "localhost" or name.endswith((".localhost", ".test", ".internal")):
@@ -187,7 +212,9 @@ def is_private(name: str) -> bool:
         address = ipaddress.ip_address(name)
     except ValueError:
         return False
-    return address.is_loopback or address.is_private
+    return address.is_loopback or any(
+        address.version == net.version and address in net for net in PRIVATE_NETWORKS
+    )
 
 
 def load_site(name: str) -> Site:
@@ -226,7 +253,7 @@ def _read(path: Path) -> dict[str, object]:
         data = YAML(typ="rt").load(path.read_text()) or {}
         if local.is_file():
             data.update(YAML(typ="safe").load(local) or {})
-    except YAMLError as error:
+    except (YAMLError, ValueError, AttributeError) as error:
         said = re.sub(r"\s+", " ", str(error))[:300]
         raise SettingsError(
             f"{path} is not YAML: {said}",

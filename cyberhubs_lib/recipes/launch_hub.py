@@ -9,7 +9,7 @@ from ..contexts import context
 from ..facts import Facts
 from ..params import Params
 from ..proof import proof
-from ..rendered import bind_address, files, services, settings_of
+from ..rendered import bind_address, files, http_port, services, settings_of
 from ..resources.service_containers import Container, DataVolume
 from ..shell import sh
 from ..site import Site
@@ -28,12 +28,14 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         volume = [DataVolume(site.data_root, owner, context("base", site).tag)]
     return Recipe(
         requirements=[
+            Check("public address", "true", _public(site), "one that leads to the host",
+                  "set public_url in the site file to the address that people type"),
             Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or "no answer"),
                   "an engine that answers", "run 04_install_docker first"),
             Check("settings", sh("cat {}/.env", home), _today(site, facts),
                   "those of this site file", "run 06_configure_hub first"),
-            Check(f"port {site.port}", _port(site), _free, "free, or ours",
-                  f"`ss -ltnp sport = :{site.port}` on the host tells who has it; stop that, or"
+            Check(f"port {http_port(site)}", _port(site), _free, "free, or ours",
+                  f"`ss -ltnp sport = :{http_port(site)}` on the host tells who has it; stop that, or"
                   " give the site another port"),
         ],
         steps={
@@ -47,6 +49,13 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     )  # fmt: skip
 
 
+def _public(site: Site) -> Callable[[Result], tuple[bool, str]]:
+    """A loopback address would lead the proof, and its token, to the operator's own machine."""
+    here = site.host in ("localhost", "127.0.0.1")
+    loopback = bind_address(site).startswith("127.")
+    return lambda answer: (here or not loopback, site.public_url)
+
+
 def _port(site: Site) -> str:
     """Free, ours, or somebody else's; asked by connecting, as a user would."""
     address = bind_address(site)
@@ -55,7 +64,9 @@ def _port(site: Site) -> str:
         "docker ps -q --filter {} --filter label=com.docker.compose.service=caddy",
         f"label=com.docker.compose.project={site.project}",
     )
-    attempt = sh("timeout 3 bash -c {} 2>/dev/null", f"exec 3<>/dev/tcp/{address}/{site.port}")
+    attempt = sh(
+        "timeout 3 bash -c {} 2>/dev/null", f"exec 3<>/dev/tcp/{address}/{http_port(site)}"
+    )
     return f'if [ -n "$({mine})" ]; then echo ours; elif {attempt}; then echo taken; else echo free; fi'
 
 

@@ -8,6 +8,7 @@ from ..resources.accounts import Account
 from ..resources.packages import Package, PackageIndex, Updates
 from ..resources.services import Service
 from ..resources.trust import Authorities
+from ..shell import sh
 from ..site import Site
 from ..state import Check
 from ..transport import Result
@@ -52,7 +53,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check("a certificate of the web can be checked", TRUST, _trust, "a bundle is there"),
             Check("git runs", "git --version", _runs("git version"), "git version ..."),
             Check("sshfs runs", "sshfs --version", _runs("SSHFS version"), "SSHFS version ..."),
-            Check(f"{user} can log in", f"su -s /bin/sh -c 'cd && echo in' {user}",
+            Check(f"{user} can log in", sh("su -s /bin/sh -c 'cd && echo in' {}", user),
                   _runs("in"), "in its home"),
             Check("restart needed", "[ -e /var/run/reboot-required ] && echo yes || echo no",
                   lambda a: (a.out.strip() == "no", a.out.strip()), "no",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import PreconditionFailed
 from ..facts import Facts
 from ..params import Params, StorageParams
-from ..resources.disks import LABEL, Bind, Filesystem, Mount, signatures
+from ..resources.disks import LABEL, Bind, Filesystem, Mount, probe, signatures
 from ..resources.files import Directory, File
 from ..shell import sh
 from ..site import Site
@@ -46,15 +46,14 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
 
 def _usable(device: str, mount: str) -> Check:
     """Empty, or the volume that this runbook made; anything else is refused, saying what it is."""
-    question = sh(
-        '[ -b {} ] || exit 9\nblkid -p -o export {}\necho "at=$(findmnt -rno TARGET --source {} |'
-        " head -1)\"",
-        device, device, device,
-    )  # fmt: skip
+    where = sh('\necho "at=$(findmnt -rno TARGET --source {} | head -1)"', device)
+    question = probe(device) + where
 
     def expect(answer: Result) -> tuple[bool, str]:
         if answer.code == 9:
             return False, "no such block device"
+        if answer.code:
+            return False, "not empty: several signatures"
         found = signatures(answer.out)
         at = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line).get("at")
         if found.get("TYPE") == "ext4" and found.get("LABEL") == LABEL:

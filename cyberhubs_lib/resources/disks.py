@@ -37,12 +37,14 @@ class Filesystem(Resource):
 
     def question(self) -> str:
         """What the disk itself says, not a cache: blkid probes it."""
-        return sh("[ -b {} ] || exit 9; blkid -p -o export {} || :", self.device, self.device)
+        return probe(self.device)
 
     def parse(self, answer: Result) -> State:
         """None for an empty disk."""
         if answer.code == 9:
             raise Unknown(f"there is no block device {self.device}")
+        if answer.code:
+            return {"type": "several signatures", "label": ""}
         found = signatures(answer.out)
         if not found:
             return None
@@ -58,10 +60,19 @@ class Filesystem(Resource):
     def change(self, was: State) -> str:
         """Only ever on an empty disk, looked at once more: mkfs itself would overwrite anything."""
         return sh(
-            '[ -z "$(blkid -p -o export {})" ] || exit 77  # no longer empty\n'
+            'o=$(wipefs --noheadings --no-act {}) && [ -z "$o" ] || exit 77  # no longer empty\n'
             f"mkfs.ext4 -q -L {LABEL} -i {BYTES_PER_INODE} -m 1 {{}}",
             self.device, self.device,
         )  # fmt: skip
+
+
+def probe(device: str) -> str:
+    """Shell text: what is on the disk. Exit 9: no such disk; 10: so much that blkid cannot decide."""
+    return sh(
+        "[ -b {} ] || exit 9\nblkid -p -o export {}; c=$?\n"
+        "case $c in 0|2) ;; *) exit 10;; esac",  # 2: nothing found, 8: several signatures
+        device, device,
+    )  # fmt: skip
 
 
 def signatures(text: str) -> dict[str, str]:

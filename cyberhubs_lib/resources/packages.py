@@ -40,12 +40,17 @@ class PackageIndex(Resource):
 
     def change(self, was: State) -> str:
         """Read it."""
-        return f"apt-get -q update\nmkdir -p {STAMP.rpartition('/')[0]}\ntouch {STAMP}"
+        # on a fresh machine the first automatic update may hold the lock of the lists
+        again = (
+            "for i in 1 2 3 4 5 6; do apt-get -q -o APT::Update::Error-Mode=any update && break;"
+        )
+        again += ' [ "$i" = 6 ] && exit 1; sleep 20; done'
+        return f"{again}\nmkdir -p {STAMP.rpartition('/')[0]}\ntouch {STAMP}"
 
 
 @dataclass(frozen=True)
 class Updates(Resource):
-    """Updates of what is installed, within the release."""
+    """Updates of what is installed, within the release; new kernels are new packages."""
 
     label: str = "updates"
 
@@ -58,7 +63,7 @@ class Updates(Resource):
         """What an upgrade would do; simulated, as anybody may."""
         return (
             "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || exit 9\n"
-            "apt-get -q -s -o Debug::NoLocking=true upgrade"
+            "apt-get -q -s -o Debug::NoLocking=true --with-new-pkgs upgrade"
         )
 
     def parse(self, answer: Result) -> State:
@@ -71,7 +76,7 @@ class Updates(Resource):
 
     def change(self, was: State) -> str:
         """Install them; configuration files that were edited stay."""
-        return f"{APT} -o Dpkg::Options::=--force-confold upgrade"
+        return f"{APT} -o Dpkg::Options::=--force-confold --with-new-pkgs upgrade"
 
 
 @dataclass(frozen=True)

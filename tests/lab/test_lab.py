@@ -166,7 +166,8 @@ def test_out_of_order_says_what_is_missing(notebook, page):
     notebook.wait_until_idle(LONG)
     said = run_cell(notebook, 'run.apply("packages")', "NameError").inner_text()
     assert "name 'run' is not defined" in said
-    run_cell(notebook, "host: str", "")
+    notebook.select(notebook.cell("host: str"))
+    notebook.step()
     run_cell(notebook, "from cyberhubs_lib import start", "The host")
     said = run_cell(notebook, 'run.apply("packages")', "OutOfOrder").inner_text()
     assert "the plan of step 'packages' has not been shown" in said
