@@ -87,7 +87,8 @@ def _run(args: argparse.Namespace) -> int:
 
 def _up(args: argparse.Namespace) -> int:
     site = load_site(args.site)
-    names = [n for n in RUNBOOKS if site.data_root.startswith("/") or n in demo.RUNBOOKS]
+    volume = not site.data_root.startswith("/")  # then there is no disk to prepare
+    names = [name for name in RUNBOOKS if not (volume and name == "03_prepare_storage")]
     for name in names:
         more = {"confirm": args.confirm} if "confirm" in RUNBOOKS[name].params.model_fields else {}
         run_and_tell([name], {"site": args.site, "dry_run": args.dry_run, **more})
@@ -97,7 +98,7 @@ def _up(args: argparse.Namespace) -> int:
 def _hub(args: argparse.Namespace) -> int:
     site = load_site(args.site)
     host = connect(site.host or "localhost", site.identity_file or None, site.accept_new_host_key)
-    host.root = not host.is_local
+    host.root = not host.is_local or site.data_root.startswith("/")
     print(host.read(f"({compose(site, host.facts)}{HUB_COMMANDS[args.action]}) 2>&1"), end="")
     return 0
 

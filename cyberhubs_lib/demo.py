@@ -7,8 +7,10 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from .compose import compose
+from .engine import engine
 from .errors import SettingsError
 from .host import Host, connect
+from .resources.images import bottom
 from .runs import run_and_tell
 from .shell import sh
 from .site import SITES, Site, load_site
@@ -21,12 +23,20 @@ def up(name: str, port: int | None) -> int:
     if port is not None:
         _remember_port(name, port)
     site = load_site(name)
+    _base(site)
     run_and_tell(RUNBOOKS, {"host": "localhost", "site": name})
     print(f"\nThe hub is at {site.public_url}")
     print("Log in with the stand-in for GitHub: press the button of one of these accounts.")
     for account in site.login.standin:
         print(f"  {account.login:10} {_role(site, account.login)}")
     return 0
+
+
+def _base(site: Site) -> None:
+    """The bottom image before the runbooks: what has to be installed for it is said here."""
+    host = connect("localhost")
+    with engine(host) as client:
+        bottom(host, client, site.images.base, print)
 
 
 def _role(site: Site, login: str) -> str:

@@ -19,6 +19,6 @@ def built(site: Site | None) -> Path | None:
     """The HTML, if what was built last is this site's book with its settings of today."""
     try:
         same = json.loads((BUILD / "built.json").read_text()) == edition(site)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         same = False
     return BUILD / "html" if same else None

@@ -48,7 +48,9 @@ class KeyPolicy(paramiko.MissingHostKeyPolicy):
 
 def changed_key(where: str, error: paramiko.BadHostKeyException) -> ConnectError:
     """The error for a key that is not the one of last time: perhaps somebody in between."""
-    name, key, old = error.hostname, error.key, error.expected_key
+    key, old = error.key, error.expected_key
+    host, _, port = where.rpartition("@")[2].rpartition(":")
+    name = host if port == "22" else f"[{host}]:{port}"
     return ConnectError(
         f"the host key of {where} has changed: now {fingerprint(key)}",
         expected=f"{fingerprint(old)}, as in ~/.ssh/known_hosts",

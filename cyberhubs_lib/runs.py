@@ -44,9 +44,20 @@ class Record:
         """The runbook's stem."""
         return self.path.stem.partition("_")[2]
 
+    def read(self) -> nbformat.NotebookNode:
+        """The notebook. Raises RunFailed for a file that a killed run left half-written."""
+        try:
+            return nbformat.read(self.path, as_version=4)
+        except (ValueError, nbformat.reader.NotJSONError) as error:
+            raise RunFailed(
+                f"{self.path} is not a notebook: {str(error)[:100]}",
+                expected="an executed runbook",
+                todo="a run that was killed may leave such a file; remove it",
+            ) from None
+
     def reports(self) -> Iterator[dict[str, object]]:
         """The reports that its cells published, first to last."""
-        for cell in nbformat.read(self.path, as_version=4).cells:
+        for cell in self.read().cells:
             for output in cell.get("outputs", []):
                 if MIME in output.get("metadata", {}):
                     yield output["metadata"][MIME]

@@ -15,7 +15,7 @@ from typing import Protocol
 import paramiko
 from fabric import Config, Connection
 
-from .errors import ConnectError, ConnectionLost
+from .errors import ConnectError, ConnectionLost, SettingsError
 from .hostkeys import KeyPolicy, changed_key
 from .shell import sh
 
@@ -85,11 +85,24 @@ class Ssh:
 
     def __init__(self, target: str, identity_file: str | None = None, accept_new: bool = False):
         self.name = target
+        if identity_file and not os.path.isfile(os.path.expanduser(identity_file)):
+            raise SettingsError(
+                f"identity_file: {identity_file} is not there",
+                expected="a private key on this machine",
+                todo="correct the path in the site file",
+            )
         options: dict[str, object] = {"banner_timeout": CONNECT_SECONDS}
         if identity_file:
             options["key_filename"] = os.path.expanduser(identity_file)
         config = Config(overrides={"timeouts": {"connect": CONNECT_SECONDS}})
-        self.connection = Connection(target, config=config, connect_kwargs=options)
+        try:
+            self.connection = Connection(target, config=config, connect_kwargs=options)
+        except ValueError as error:
+            raise SettingsError(
+                f"the host {target!r} cannot be read: {error}",
+                expected="user@name:port, or an alias of ~/.ssh/config",
+                todo="correct the host",
+            ) from None
         self.client: paramiko.SSHClient = self.connection.client
         self.client.load_system_host_keys()
         self.client.set_missing_host_key_policy(KeyPolicy(accept_new))

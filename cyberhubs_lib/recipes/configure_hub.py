@@ -53,11 +53,12 @@ def _requirements(site: Site, facts: Facts) -> list[Check]:
         "an engine that answers", "run 04_install_docker first; here, start Docker",
     )  # fmt: skip
     if not site.data_root.startswith("/"):
-        return [engine]
+        return [engine, _client_secret(site)]
     root = data_root(site, facts)
     there = sh("ls -d {}/data {}/user {}/jupyterhub_users", root, root, root)
     return [
         engine,
+        _client_secret(site),
         Check(f"directories in {root}", there,
               lambda a: (a.code == 0, "there" if a.code == 0 else "missing"), "there",
               "run 03_prepare_storage first"),
@@ -85,12 +86,31 @@ def _secrets(site: Site, home: str, owner: str) -> list[Resource]:
     ]
     if site.login.standin:
         return [*made, Token(path("oauth_client_secret"), owner, "between hub and stand-in")]
-    secret = client_secret(site)
+    try:
+        secret = client_secret(site)
+    except PreconditionFailed:  # a requirement says so, and stops all but a dry run
+        return made
     why = "of the OAuth application at GitHub"
     return [
         *made,
         File(path("oauth_client_secret"), secret.encode(), "600", owner, why, secret=True),
     ]
+
+
+def _client_secret(site: Site) -> Check:
+    """The requirement: the secret can be read, wherever the site keeps it."""
+
+    def expect(answer: Result) -> tuple[bool, str]:
+        try:
+            return bool(site.login.standin or client_secret(site)), "named"
+        except PreconditionFailed as error:
+            advice.append(error.todo)
+            return False, error.found
+
+    advice: list[str] = []
+    good, _ = expect(Result(0))
+    todo = "" if good else advice[0]
+    return Check("OAuth application", "true", expect, "login.client_id and its secret", todo)
 
 
 def client_secret(site: Site) -> str:

@@ -25,10 +25,11 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     volume: list[Resource] = []
     if not site.data_root.startswith("/"):
         owner = f"{site.uid}:{site.gid}"
-        volume = [DataVolume(site.data_root, owner, context("base", site).tag)]
+        volume = [DataVolume(site.data_root, owner, context("hub", site).tag)]
     return Recipe(
         requirements=[
-            Check("public address", "true", _public(site), "one that leads to the host",
+            Check("public address", "true", _public(site, params.host or site.host),
+                  "one that leads to the host",
                   "set public_url in the site file to the address that people type"),
             Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or "no answer"),
                   "an engine that answers", "run 04_install_docker first"),
@@ -41,7 +42,8 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         steps={
             "data": volume,
             "services": [
-                Container(name, site.project, image, digests[name], compose(site, facts))
+                Container(name, site.project, image, digests[name], compose(site, facts),
+                          f"{home}/secrets" if name in ("hub", "proxy", "standin") else "")
                 for name, image in services(site).items()
             ],
         },
@@ -49,9 +51,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     )  # fmt: skip
 
 
-def _public(site: Site) -> Callable[[Result], tuple[bool, str]]:
+def _public(site: Site, host: str) -> Callable[[Result], tuple[bool, str]]:
     """A loopback address would lead the proof, and its token, to the operator's own machine."""
-    here = site.host in ("localhost", "127.0.0.1")
+    here = host in ("localhost", "127.0.0.1")
     loopback = bind_address(site).startswith("127.")
     return lambda answer: (here or not loopback, site.public_url)
 

@@ -6,7 +6,7 @@ from ..facts import Facts
 from ..params import Params
 from ..resources.accounts import Account
 from ..resources.packages import Package, PackageIndex, Updates
-from ..resources.services import Service
+from ..resources.services import TimeService
 from ..resources.trust import Authorities
 from ..shell import sh
 from ..site import Site
@@ -42,11 +42,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "index": [PackageIndex()],
             "updates": [Updates()],
             "packages": [Package(name, why) for name, why in sorted(packages.items())],
-            "time": [
-                Package("systemd-timesyncd", "keeps the clock right"),
-                # in a container systemd does not start it: there the clock is the machine's
-                Service("systemd-timesyncd.service", active=False),
-            ],
+            "time": [TimeService()],
             "account": [Account(user, "owns the hub's settings and the shared directories")],
         },
         checks=[
@@ -55,6 +51,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check("sshfs runs", "sshfs --version", _runs("SSHFS version"), "SSHFS version ..."),
             Check(f"{user} can log in", sh("su -s /bin/sh -c 'cd && echo in' {}", user),
                   _runs("in"), "in its home"),
+            Check("the clock", "timedatectl show -p NTPSynchronized --value", lambda a: (
+                  a.out.strip() == "yes", a.out.strip() or "cannot be told"), "yes",
+                  "wait a minute; does the host's way out let UDP port 123 pass?", hard=False),
             Check("restart needed", "[ -e /var/run/reboot-required ] && echo yes || echo no",
                   lambda a: (a.out.strip() == "no", a.out.strip()), "no",
                   "restart the host when nobody works: updates wait for it", hard=False),

@@ -15,7 +15,7 @@ from .recipe import Recipe, supported
 
 MIN_GIB = 100  # the original's figure for a group; 50 for a small installation
 SMALL_GIB = 50
-DROP_IN = "/etc/systemd/system/docker.service.d/cyberhubs.conf"
+DROP_INS = [f"/etc/systemd/system/{s}.service.d/cyberhubs.conf" for s in ("containerd", "docker")]
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -37,7 +37,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         steps={
             "filesystem": [Filesystem(device)] if device else [],
             "mount": [Mount(device, mount)] if device else [],
-            "directories": _directories(site, facts.service_user),
+            "directories": _directories(site, f"{facts.service_uid}:{facts.service_gid}"),
             "docker": _docker(mount) if device else [],
         },
         checks=_checks(root, mount, bool(device)),
@@ -75,9 +75,9 @@ def _usable(device: str, mount: str) -> Check:
 def _directories(site: Site, owner: str) -> list[Resource]:
     root, users = site.data_root, f"{site.uid}:{site.gid}"
     return [
-        Directory(f"{root}/data", f"{owner}:{owner}", "755", "for all, read only in the hub"),
+        Directory(f"{root}/data", owner, "755", "for all, read only in the hub"),
         Directory(f"{root}/user", users, "775", "for all, read and write"),
-        Directory(f"{root}/jupyterhub_users", f"{owner}:{owner}", "755", "one directory a user"),
+        Directory(f"{root}/jupyterhub_users", owner, "755", "one directory a user"),
         Directory(f"{root}/tmp", "root:root", "1777", "scratch space"),
     ]
 
@@ -87,8 +87,8 @@ def _docker(mount: str) -> list[Resource]:
     return [
         Bind(f"{mount}/var/lib/docker", "/var/lib/docker", "images and containers"),
         Bind(f"{mount}/var/lib/containerd", "/var/lib/containerd", "images, from engine 29 on"),
-        File(DROP_IN, drop_in.encode(), why="without its disk Docker must not start empty",
-             after="systemctl daemon-reload"),
+        *[File(path, drop_in.encode(), why="without its disk it must not start empty",
+               after="systemctl daemon-reload") for path in DROP_INS],
     ]  # fmt: skip
 
 

@@ -30,6 +30,9 @@ class Recipe:
 Maker = Callable[[Facts, Site, Params], Recipe]
 
 
+TESTED = {("debian", "12"), ("debian", "13"), ("ubuntu", "22.04"), ("ubuntu", "24.04")}
+
+
 def supported(facts: Facts) -> None:
     """Raises Unsupported for systems that this project does not know, with the way to move."""
     if facts.id in ("centos", "amzn") and facts.version in ("7", "2018.03", "2"):
@@ -37,6 +40,12 @@ def supported(facts: Facts) -> None:
             f"{facts.system} no longer gets updates and has no current Docker",
             expected="Debian 12 or 13, Ubuntu 22.04 or 24.04",
             todo="launch a new machine with Debian 13, attach the data volume to it",
+        )
+    if (facts.id, facts.version) not in TESTED and facts.id in ("debian", "ubuntu"):
+        raise Unsupported(
+            f"the host runs {facts.system}",
+            expected="Debian 12 or 13, Ubuntu 22.04 or 24.04",
+            todo="bring it to one of these releases, or use a new machine",
         )
     if facts.family != "debian" or not facts.version:
         raise Unsupported(

@@ -46,6 +46,11 @@ class Engine(Resource):
     def change(self, was: State) -> str:
         """One transaction."""
         places = " ".join("{}" for _ in self.packages)
+        if was and was["engine"] == "installed":  # Docker's own packages: the distribution's would
+            own = "dpkg-query -W docker-ce >/dev/null 2>&1"  # take the engine's place
+            return f"if {own}; then {APT} install docker-compose-plugin; else " + sh(
+                f"{APT} --no-install-recommends install {places}; fi", *self.packages
+            )
         return sh(f"{APT} --no-install-recommends install {places}", *self.packages)
 
 

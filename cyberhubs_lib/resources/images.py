@@ -177,7 +177,10 @@ def bottom(host: Host, client: docker.DockerClient, base: str, tell: Callable[[s
         client.images.pull(*_split(OFFICIAL))
         return OFFICIAL
     except DockerException as error:
-        tell(f"no registry ({_said(error)}): making {MADE} from Debian's packages")
+        tell(
+            f"no registry ({_said(error)}): making {MADE} from Debian's packages,"
+            " with debootstrap, which is installed as root if it is missing"
+        )
     host.read(f"({DEBOOTSTRAP}) </dev/null", root=True)
     return MADE
 

@@ -11,7 +11,7 @@ from ..transport import Result
 
 INSPECT = (
     "{{.State.Status}}|{{with .State.Health}}{{.Status}}{{end}}|"
-    '{{index .Config.Labels "cyberhubs.config"}}|{{.Image}}'
+    '{{index .Config.Labels "cyberhubs.config"}}|{{.Image}}|{{.State.StartedAt}}'
 )
 STUCK = 90  # seconds until all services must be healthy; a cold start takes 15
 
@@ -25,6 +25,7 @@ class Container(Resource):
     image: str
     settings: str
     compose: str  # shell text before a compose command
+    secrets: str = ""  # the directory of the secrets that were mounted at its start
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -34,7 +35,12 @@ class Container(Resource):
     @property
     def wanted(self) -> State:  # type: ignore[override]
         """Healthy, new enough."""
-        return {"state": "healthy", "settings": self.settings, "image": "current"}
+        return {
+            "state": "healthy",
+            "settings": self.settings,
+            "image": "current",
+            "secrets": "current",
+        }
 
     def question(self) -> str:
         """State, health, digest of its settings, image; then the image that the tag names now."""
@@ -42,10 +48,16 @@ class Container(Resource):
             "docker info -f ok >/dev/null 2>&1 || exit 9\n"
             + sh("docker image inspect -f {} {} 2>/dev/null || exit 8\n", "{{.Id}}", self.image)
             + sh(
-                "docker ps -aq --filter {} --filter {} | xargs -r docker inspect -f {}",
+                "l=$(docker ps -aq --filter {} --filter {} 2>/dev/null |"
+                " xargs -r docker inspect -f {} 2>/dev/null | head -1)\n",
                 f"label=com.docker.compose.project={self.project}",
                 f"label=com.docker.compose.service={self.service}",
                 INSPECT,
+            )
+            # a secret is a mounted file: a new one takes its place only in a new container
+            + sh(
+                '[ -z "$l" ] || echo "$l|$(find {} -type f -newermt "${l##*|}" 2>/dev/null)"',
+                self.secrets or "/nonexistent",
             )
         )
 
@@ -58,11 +70,13 @@ class Container(Resource):
         image, _, line = answer.out.strip().partition("\n")
         if not line:
             return None
-        status, health, settings, running = (line.splitlines()[0].split("|") + [""] * 3)[:4]
+        parts = line.splitlines()[0].split("|") + [""] * 5
+        status, health, settings, running, _, newer = parts[:6]
         return {
             "state": health if status == "running" and health else status,
             "settings": settings,
             "image": "current" if running == image else "old",
+            "secrets": "older" if newer else "current",
         }
 
     def change(self, was: State) -> str:
@@ -74,8 +88,14 @@ class Container(Resource):
         """Compose makes, keeps or makes anew as needed, and waits until all are healthy."""
         first = items[0][0]
         assert isinstance(first, Container)
+        old = [r.service for r, was in items
+               if isinstance(r, Container) and was and was["secrets"] != "current"]  # fmt: skip
+        anew = (
+            f"({first.compose}up -d --force-recreate --no-deps {' '.join(old)}) &&" if old else ""
+        )
         return (
-            f"({first.compose}up -d --wait --wait-timeout {STUCK} --remove-orphans --quiet-pull) ||"
+            f"{anew} ({first.compose}up -d --wait --wait-timeout {STUCK} --remove-orphans"
+            " --quiet-pull) ||"
             f" {{ {first.compose}ps -a; {first.compose}logs --tail 8; exit 1; }} >&2"
         )
 

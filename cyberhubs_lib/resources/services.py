@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
+from .packages import APT
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,37 @@ class Service(Resource):
     def change(self, was: State) -> str:
         """Enable; start if asked."""
         return sh(f"systemctl enable {'--now ' if self.active else ''}{{}}", self.unit)
+
+
+KEEPERS = ("chrony", "chronyd", "ntpsec", "ntp", "systemd-timesyncd")
+
+
+@dataclass(frozen=True)
+class TimeService(Resource):
+    """Some service that keeps the clock; one that is there is kept, whichever it is."""
+
+    label = "a service that keeps the clock"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Enabled. Whether it runs: in a container systemd does not start it."""
+        return {"boot": "enabled"}
+
+    def question(self) -> str:
+        """The first that is enabled."""
+        units = " ".join(f"{name}.service" for name in KEEPERS)
+        return (
+            f"for u in {units}; do\n"
+            'systemctl is-enabled -q "$u" 2>/dev/null && echo "$u" && break; done || :'
+        )
+
+    def parse(self, answer: Result) -> State:
+        """Enabled, or none."""
+        return {"boot": "enabled" if answer.out.strip() else "none is enabled"}
+
+    def change(self, was: State) -> str:
+        """systemd's own: it conflicts with the others, and none of them is enabled."""
+        unit = "systemd-timesyncd"
+        return (
+            f"{APT} --no-install-recommends install {unit}\nsystemctl enable --now {unit}.service"
+        )

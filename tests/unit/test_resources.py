@@ -6,13 +6,13 @@ import subprocess
 import pytest
 
 from cyberhubs_lib.resources.accounts import Account, Membership
-from cyberhubs_lib.resources.disks import Bind, Filesystem, Mount, signatures
+from cyberhubs_lib.resources.disks import Bind, Filesystem, Mount, probe, signatures
 from cyberhubs_lib.resources.docker import SETTINGS, DaemonSettings, Engine
 from cyberhubs_lib.resources.files import Directory, File, Token
 from cyberhubs_lib.resources.images import DEBOOTSTRAP, _split
 from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates
 from cyberhubs_lib.resources.service_containers import Container
-from cyberhubs_lib.resources.services import Service
+from cyberhubs_lib.resources.services import Service, TimeService
 from cyberhubs_lib.resources.tree import Tree
 from cyberhubs_lib.resources.trust import Authorities
 from cyberhubs_lib.state import Unknown, difference
@@ -22,7 +22,8 @@ APT = "Inst libc6 [2.41-12] (2.41-12+deb13u1)\nInst tzdata [1] (2)\nConf libc6 (
 BLKID = "DEVNAME=/dev/vdb\nLABEL=cyberhubs\nUUID=u-1\nTYPE=ext4\n"
 MOUNTED = "device=/dev/vdb\nuuid=u-1\nsource=/dev/vdb\nfstab=UUID=u-1 defaults,nofail\n"
 FILE = "644 root:root 0:0\n" + "ab" * 32 + "  -\n"
-UP = "sha256:1\nrunning|healthy|abc|sha256:1\n"
+UP = "sha256:1\nrunning|healthy|abc|sha256:1|2026-01-01|\n"
+FINE = {"state": "healthy", "settings": "abc", "image": "current", "secrets": "current"}
 container = Container("hub", "p", "i:1", "abc", "docker compose ")
 
 CASES = [
@@ -50,11 +51,14 @@ CASES = [
     (Engine(("d",)), Result(0, "installed\n2.26.1\n"), {"engine": "installed", "compose": "v2"}),
     (Engine(("d",)), Result(0, "missing\nmissing\n"), {"engine": "missing", "compose": "missing"}),
     (container, Result(0, "sha256:1\n"), None),
-    (container, Result(0, UP), {"state": "healthy", "settings": "abc", "image": "current"}),
+    (container, Result(0, UP), FINE),
     (container, Result(0, UP.replace("healthy|abc|sha256:1", "starting|x|sha256:2")),
-     {"state": "starting", "settings": "x", "image": "old"}),
-    (container, Result(0, "sha256:1\nexited|unhealthy|abc|sha256:1\n"),
-     {"state": "exited", "settings": "abc", "image": "current"}),
+     {**FINE, "state": "starting", "settings": "x", "image": "old"}),
+    (container, Result(0, UP.replace("running|healthy", "exited|")), {**FINE, "state": "exited"}),
+    (container, Result(0, UP.replace("01-01|", "01-01|/s/token")), {**FINE, "secrets": "older"}),
+    (Filesystem("/dev/vdb"), Result(10, ""), {"type": "several signatures", "label": ""}),
+    (TimeService(), Result(0, "chrony.service\n"), {"boot": "enabled"}),
+    (TimeService(), Result(0, ""), {"boot": "none is enabled"}),
 ]  # fmt: skip
 
 
@@ -98,6 +102,24 @@ def test_packages_are_one_transaction():
     script = Package.change_all([(Package("a"), None), (Package("b"), None)])
     assert script.count("apt-get") == 1
     assert script.endswith("install a b")
+
+
+def test_several_signatures_on_one_disk_are_not_an_empty_disk(tmp_path):
+    import shutil
+
+    disk = tmp_path / "disk"
+    disk.write_bytes(b"\0" * (16 << 20))
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    image = bytearray(disk.read_bytes())
+    image[0x8001:0x8006] = b"CD001"  # what a mixed image carries besides
+    image[0x8000] = 1
+    image[0:4] = b"XFSB"
+    disk.write_bytes(image)
+    assert shutil.which("blkid")
+    script = probe(str(disk)).replace("[ -b ", "[ -f ")
+    done = subprocess.run(["sh"], input=script, text=True, capture_output=True)
+    found = Filesystem(str(disk)).parse(Result(done.returncode, done.stdout))
+    assert found is not None
 
 
 def test_a_secret_never_shows_its_digest():
