@@ -15,9 +15,11 @@ from pathlib import Path
 
 import docker
 import paramiko
+import requests
+import urllib3
 from docker.errors import DockerException
 
-from .errors import PreconditionFailed
+from .errors import CommandFailed, ConnectionLost, PreconditionFailed
 from .host import Host
 from .transport import Ssh
 
@@ -49,7 +51,21 @@ def engine(host: Host) -> Iterator[docker.DockerClient]:
                 todo="on a server run 04_install_docker; here, start Docker",
             ) from None
         stack.callback(client.close)
-        yield client
+        try:
+            yield client
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise ConnectionLost(
+                f"Docker on {host.name} stopped answering: {str(error)[:200]}",
+                expected="an engine that answers to the end",
+                todo="run this runbook again: what is there already stays",
+            ) from None
+        except DockerException as error:
+            said = getattr(error, "explanation", None) or error
+            raise CommandFailed(
+                f"Docker on {host.name} refused: {str(said)[:300]}",
+                expected="to be allowed to",
+                todo="put right what it says and run this runbook again",
+            ) from None
 
 
 @contextlib.contextmanager
@@ -68,8 +84,12 @@ def _accept(listener: socket.socket, transport: paramiko.Transport) -> None:
     with contextlib.suppress(OSError):  # the listener was closed: the end
         while True:
             here, _ = listener.accept()
-            channel = transport.open_session()
-            channel.exec_command(DIAL)
+            try:
+                channel = transport.open_session()
+                channel.exec_command(DIAL)
+            except (paramiko.SSHException, EOFError):  # the connection is gone: say so at once
+                here.close()
+                continue
             for pump in (_forward, _back):
                 threading.Thread(target=pump, args=(here, channel), daemon=True).start()
 

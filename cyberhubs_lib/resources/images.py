@@ -23,7 +23,7 @@ keys=/usr/share/keyrings/debian-archive-keyring.gpg
   { apt-get -q update && apt-get -q -y install debootstrap debian-archive-keyring; }
 urls=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
   sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*debian[^ /]*\)\/\{0,1\} .*/\2/p' |
-  sed 's/ .*//; s,/$,,' | grep 'debian[^/]*$')
+  sed 's/ .*//; s,/$,,' | grep '^https*:.*debian[^/]*$' | grep -v download.docker.com)
 mirror=$(echo "$urls" | grep -v security | head -1)
 mirror=${mirror:-http://deb.debian.org/debian}
 security=$(echo "$urls" | grep security | head -1)
@@ -150,8 +150,9 @@ class Copied(Built):
             if _digest(source, self.tag()) != self.context.digest:
                 Built.bring(self, here, source, tell)
             tell(f"copying {self.tag()}")
-            for _ in client.api.load_image(source.images.get(self.tag()).save(named=True)):
-                pass
+            for line in client.api.load_image(source.images.get(self.tag()).save(named=True)):
+                if "error" in line:
+                    raise DockerException(line["error"])
 
 
 def _digest(client: docker.DockerClient, tag: str) -> str:

@@ -80,6 +80,8 @@ def test_ben_works_in_jupyterlab(demo_hub, page, picture):
     prints(notebook, "import ipywidgets\nprint(6 * 7)\nipywidgets.IntSlider(5)", "42")
     page.locator(".widget-slider").wait_for()
     page.keyboard.press("Control+s")
+    page.get_by_role("button", name="Rename and Save").click()
+    page.locator(".jp-Dialog").wait_for(state="detached")
     expect(page.locator(".jp-DirListing-item", has_text="Untitled.ipynb")).to_be_visible()
     picture("lab")
     end = time.monotonic() + 20
@@ -113,6 +115,7 @@ def test_ada_uses_notebook_and_bash(demo_hub, page, picture):
     log_in(page, demo_hub.url, "ada")
     choose(page, "Notebook")
     page.wait_for_url("**/user/ada/tree**", timeout=START)
+    drawn(page, ".jp-DirListing-item")
     picture("tree")
     page.goto(f"{demo_hub.url}/user/ada/lab")
     prints(new_notebook(page, "Bash"), "echo $((6*7))", "42")

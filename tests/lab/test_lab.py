@@ -12,7 +12,7 @@ import time
 import httpx
 import nbformat
 import pytest
-from browser import WAIT, Notebook, chromium, drawn, page_of
+from browser import Notebook, chromium, drawn, page_of
 
 from cyberhubs_lib.site import REPOSITORY
 
@@ -177,4 +177,4 @@ def test_out_of_order_says_what_is_missing(notebook, page):
 def test_tables_can_be_read_in_the_dark_theme(notebook, page):
     run_cell(notebook, "run.requirements()", "Requirements")
     notebook.menu("Settings", "Theme", "JupyterLab Dark")
-    page.locator('body[data-jp-theme-light="false"]').wait_for(timeout=WAIT)
+    page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
