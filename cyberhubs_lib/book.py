@@ -21,7 +21,8 @@ from .errors import BookFailed
 from .hiding import refuse_secrets
 from .pages import note, page
 from .runs import latest
-from .site import REPOSITORY, SITES, Site, load_site
+from .site import REPOSITORY, Site
+from .sitefile import SITES, load_site
 from .table import RUNBOOKS
 
 BOOK = REPOSITORY / "book"

@@ -12,7 +12,8 @@ from .errors import CyberhubsError
 from .host import connect
 from .params import describe
 from .runs import parse_parameters, run_and_tell
-from .site import REPOSITORY, load_site
+from .site import REPOSITORY
+from .sitefile import load_site
 from .table import RUNBOOKS, RUNBOOKS_DIR
 
 HUB_COMMANDS = {

@@ -13,7 +13,8 @@ from .host import Host, connect
 from .resources.images import bottom
 from .runs import run_and_tell
 from .shell import sh
-from .site import SITES, Site, load_site
+from .site import Site
+from .sitefile import SITES, load_site
 
 RUNBOOKS = ["00_start_here", "06_configure_hub", "08_get_images", "09_launch_hub"]
 

@@ -20,7 +20,8 @@ from .host import Host, connect
 from .params import Params, check, injected
 from .recipes.recipe import Recipe
 from .report import Report, Row
-from .site import Site, load_site
+from .site import Site
+from .sitefile import load_site
 from .state import Actual, Check, Plan, Resource, parse
 from .table import Entry, entry
 

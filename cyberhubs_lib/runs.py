@@ -27,7 +27,8 @@ from traitlets.config import Config
 from .errors import CyberhubsError, RunFailed, SettingsError
 from .params import check
 from .report import MIME, STATUS
-from .site import REPOSITORY, load_site
+from .site import REPOSITORY
+from .sitefile import load_site
 from .table import RUNBOOKS, entry, path
 
 RUNS = REPOSITORY / "runs"

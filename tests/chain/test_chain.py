@@ -6,7 +6,7 @@ import rehearsal
 from testhost.testhost import TestHost
 
 from cyberhubs_lib.proof import log_in
-from cyberhubs_lib.site import load_site
+from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.table import RUNBOOKS
 
 

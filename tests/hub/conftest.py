@@ -12,7 +12,7 @@ from browser import chromium
 from trial import NAME, Demo
 
 from cyberhubs_lib.runs import RUNS
-from cyberhubs_lib.site import SITES
+from cyberhubs_lib.sitefile import SITES
 
 
 @pytest.fixture(scope="session")

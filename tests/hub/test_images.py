@@ -8,7 +8,7 @@ from cyberhubs_lib.contexts import MADE, OFFICIAL, SUITE, Context, context
 from cyberhubs_lib.errors import CommandFailed, PreconditionFailed
 from cyberhubs_lib.host import connect
 from cyberhubs_lib.resources.images import Built, Pulled, bottom, build
-from cyberhubs_lib.site import load_site
+from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.state import Plan, look
 
 REGISTRY = "cyberhubs-test-registry"

@@ -7,7 +7,8 @@ import pytest
 from cyberhubs_lib.contexts import IMAGES, OFFICIAL, OURS, context
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.rendered import SERVER, bind_address, data_root, files, settings_of
-from cyberhubs_lib.site import Site, load_site
+from cyberhubs_lib.site import Site
+from cyberhubs_lib.sitefile import load_site
 
 FACTS = parse_facts("docker_root=/data/docker\nservice_uid=1001\nservice_gid=1001\ndocker_gid=99\n")
 GITHUB = {"login": {"client_id": "Ov23"}, "public_url": "http://hub.example.org"}

@@ -3,7 +3,8 @@
 import pytest
 
 from cyberhubs_lib.errors import SettingsError
-from cyberhubs_lib.site import SITES, Site, is_private, load_site
+from cyberhubs_lib.site import Site, is_private
+from cyberhubs_lib.sitefile import SITES, load_site
 
 WRONG = {
     "unknown key": ("name: a\nadmin: [x]\n", ["line 2: admin", "not known", "admins"]),
