@@ -11,15 +11,15 @@ from html import escape
 
 MIME = "application/vnd.cyberhubs.report+json"
 
-# status -> (sign, colour): readable in grey print and by somebody who cannot tell red from green
+# status -> (sign, colour): readable in grey print, on white and on black (at least 4.2:1)
 STATUS = {
-    "ok": ("✓", "#2e7d32"),
+    "ok": ("✓", "#35873a"),
     "would change": ("→", "#b26a00"),
-    "changed": ("●", "#1565c0"),
-    "unknown": ("?", "#6a6a6a"),
-    "skipped": ("–", "#6a6a6a"),
+    "changed": ("●", "#2b7cd3"),
+    "unknown": ("?", "#787878"),
+    "skipped": ("–", "#787878"),
     "warning": ("!", "#b26a00"),
-    "failed": ("✗", "#c62828"),
+    "failed": ("✗", "#d94040"),
     "": ("", ""),
 }
 
