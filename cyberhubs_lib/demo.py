@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from .compose import compose
 from .engine import engine
 from .errors import SettingsError
 from .host import Host, connect
@@ -66,22 +65,26 @@ def _remember_port(name: str, port: int) -> None:
     yaml.dump(keys, path)
 
 
+# what the demo has made, whatever became of its files: by the labels that compose and the hub set
+REMOVE = """
+docker ps -aq --filter label=cyberhubs.site={} | xargs -r docker rm -f
+docker ps -aq --filter label=com.docker.compose.project={} | xargs -r docker rm -f
+docker network ls -q --filter label=com.docker.compose.project={} | xargs -r docker network rm
+"""
+REMOVE_DATA = """
+docker volume ls -q --filter label=com.docker.compose.project={} | xargs -r docker volume rm -f
+docker volume rm -f {}
+"""
+
+
 def down(name: str, data: bool) -> int:
     """Remove the demo's containers, networks and settings; with `data` its volumes too."""
     site, host = load_site(name), connect("localhost")
     host.root = False
-    theirs = f"label=cyberhubs.site={site.name}"  # the users' servers are not compose's
-    host.read(sh("docker ps -aq --filter {} | xargs -r docker rm -f", theirs))
-    home = site.directory(host.facts.home)
-    if host.ask(sh("test -f {}/.env", home)):
-        flags = " --volumes" if data else ""
-        host.read(f"({compose(site, host.facts)}--profile '*' down --remove-orphans{flags}) 2>&1")
+    host.read(sh(REMOVE, site.name, site.project, site.project))
     if data:
-        ours = f"label=com.docker.compose.project={site.project}"
-        host.read(sh("docker volume ls -q --filter {} | xargs -r docker volume rm -f", ours))
-        if not site.data_root.startswith("/"):
-            host.read(sh("docker volume rm -f {}", site.data_root))
-    _remove_settings(host, home, data)
+        host.read(sh(REMOVE_DATA, site.project, site.data_root))
+    _remove_settings(host, site.directory(host.facts.home), data)
     print(
         "the demo is gone" + ("" if data else "; its volumes are kept: --down --data removes them")
     )

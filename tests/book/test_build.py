@@ -9,9 +9,11 @@ from html.parser import HTMLParser
 import nbformat
 import pytest
 
-from cyberhubs_lib import book, runs
-from cyberhubs_lib.book import BookFailed, build
+from cyberhubs_lib import book, edition, runs
+from cyberhubs_lib.book import build
+from cyberhubs_lib.errors import BookFailed
 from cyberhubs_lib.report import MIME, Report, Row
+from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.table import RUNBOOKS, path
 
 CANARY = "canary-4b1d-6e02"
@@ -61,7 +63,8 @@ def record(stem, file, failed=False):
 @pytest.fixture
 def place(tmp_path, monkeypatch, site):
     """Where this test builds, and where it looks for records."""
-    monkeypatch.setattr(book, "BUILD", tmp_path / "_build")
+    for module in (book, edition):
+        monkeypatch.setattr(module, "BUILD", tmp_path / "_build")
     monkeypatch.setattr(runs, "place", lambda name, host: site.parent / "runs")
     monkeypatch.setattr("cyberhubs_lib.shell._secrets", set())
     return tmp_path
@@ -102,7 +105,7 @@ def test_the_committed_book(place):
     assert 'class="admonition warning"' in shown[f"runbooks/{FAILING}.html"]
     assert "public_url" in shown["site_file.html"]  # the example is really in it
     assert (html / ".nojekyll").exists()
-    assert book.built("") == html
+    assert edition.built(None) == html
     nothing_is_loaded_from_elsewhere(html)
 
 
@@ -136,8 +139,8 @@ def test_the_book_of_a_site(place, site):
         text = file.read_text()
         for word in ("192.0.2.7", "alice", "octavia", MIME, "input_path"):
             assert word not in text, f"{word} in {file}"
-    assert book.built(str(site)) == html
-    assert book.built("") is None
+    assert edition.built(load_site(str(site))) == html
+    assert edition.built(None) is None
 
 
 def test_a_secret_on_a_page_means_no_book(place, site, monkeypatch):
@@ -152,7 +155,7 @@ def test_a_secret_on_a_page_means_no_book(place, site, monkeypatch):
         build(str(site))
     assert CANARY not in str(caught.value)
     assert not (place / "_build" / "html").exists()
-    assert book.built(str(site)) is None
+    assert edition.built(load_site(str(site))) is None
 
 
 def test_a_warning_means_no_book(place, monkeypatch):
