@@ -22,7 +22,7 @@ def up(name: str, port: int | None) -> int:
     """Bring the demo up, or find that it is. Prints the address and how to log in."""
     if port is not None:
         _remember_port(name, port)
-    site = load_site(name)
+    site = _trial(name)
     _base(site)
     run_and_tell(RUNBOOKS, {"host": "localhost", "site": name})
     print(f"\nThe hub is at {site.public_url}")
@@ -30,6 +30,18 @@ def up(name: str, port: int | None) -> int:
     for account in site.login.standin:
         print(f"  {account.login:10} {_role(site, account.login)}")
     return 0
+
+
+def _trial(name: str) -> Site:
+    """The site, if it is a trial on this machine: nothing else is put up or removed here."""
+    site = load_site(name)
+    if site.host != "localhost" or site.data_root.startswith("/") or not site.login.standin:
+        raise SettingsError(
+            f"the site {site.name} is not a demo",
+            expected="host: localhost, a Docker volume as data_root, accounts of the stand-in",
+            todo="for a real site use the runbooks, or `./cyberhubs hub down --site ...`",
+        )
+    return site
 
 
 def _base(site: Site) -> None:
@@ -79,7 +91,7 @@ docker volume rm -f {}
 
 def down(name: str, data: bool) -> int:
     """Remove the demo's containers, networks and settings; with `data` its volumes too."""
-    site, host = load_site(name), connect("localhost")
+    site, host = _trial(name), connect("localhost")
     host.root = False
     host.read(sh(REMOVE, site.name, site.project, site.project))
     if data:

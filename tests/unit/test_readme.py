@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from cyberhubs_lib.cli import parser
+from cyberhubs_lib.cli import main, parser
 from cyberhubs_lib.site import REPOSITORY
 from cyberhubs_lib.table import RUNBOOKS, entry
 
@@ -40,3 +40,10 @@ def test_no_page_names_a_runbook_that_is_not_there():
     for page in PAGES:
         for name in re.findall(r"`(\d\d_[a-z_]+)", page.read_text()):
             assert entry(name)[0] == name, page
+
+
+def test_demo_refuses_to_touch_a_real_site(tmp_path, capsys):
+    site = tmp_path / "real.yaml"
+    site.write_text("host: debian@hub.example.org\n")
+    assert main(["demo", "--down", "--data", "--site", str(site)]) == 1
+    assert "is not a demo" in capsys.readouterr().err
