@@ -48,12 +48,16 @@ class Container(Resource):
             "docker info -f ok >/dev/null 2>&1 || exit 9\n"
             + sh("docker image inspect -f {} {} 2>/dev/null || exit 8\n", "{{.Id}}", self.image)
             + sh(
-                "l=$(docker ps -aq --filter {} --filter {} 2>/dev/null |"
-                " xargs -r docker inspect -f {} 2>/dev/null | head -1)\n",
+                "look() { docker ps -aq --filter {} --filter {} 2>/dev/null |"
+                " xargs -r docker inspect -f {} 2>/dev/null | head -1; }\nl=$(look)\n",
                 f"label=com.docker.compose.project={self.project}",
                 f"label=com.docker.compose.service={self.service}",
                 INSPECT,
             )
+            # `starting` is no state to plan for: after a restart of the host it is over in seconds
+            + "n=0; while [ $n -lt 60 ]; do\n"
+            'case $l in "running|starting"*) sleep 1; n=$((n + 1)); l=$(look) ;; *) break ;; esac\n'
+            "done\n"
             # a secret is a mounted file: a new one takes its place only in a new container
             + sh(
                 '[ -z "$l" ] || echo "$l|$(find {} -type f -newermt "${l##*|}" 2>/dev/null)"',
