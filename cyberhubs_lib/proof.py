@@ -7,6 +7,7 @@ starts the server as the check user, with a token that may do only that (server/
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
@@ -93,7 +94,7 @@ def log_in(site: Site, login: str) -> str:
 
 
 @contextmanager
-def _server(site: Site, token: str):  # type: ignore[no-untyped-def]
+def check_server(site: Site, token: str) -> Iterator[str]:
     """A server of the check user; stopped and removed again, whatever happened."""
     api = f"{site.public_url}/hub/api/users/{CHECK_USER}"
     with httpx.Client(headers={"Authorization": f"token {token}"}, timeout=60) as hub:
@@ -104,7 +105,7 @@ def _server(site: Site, token: str):  # type: ignore[no-untyped-def]
             while not hub.get(api).raise_for_status().json().get("server"):
                 if time.monotonic() > end:
                     raise TimeoutError(f"no server within {START_SECONDS} s")
-                time.sleep(0.5)
+                time.sleep(0.2)
             yield f"{site.public_url}/user/{CHECK_USER}"
         finally:
             hub.delete(f"{api}/server", params={"remove": "true"})
@@ -113,6 +114,6 @@ def _server(site: Site, token: str):  # type: ignore[no-untyped-def]
 
 def first_cell(site: Site, token: str) -> str:
     """What CELL prints in a server started for it."""
-    with _server(site, token) as url:
+    with check_server(site, token) as url:
         # as a header, also for the websocket: a hub takes no token from an address
         return run_cell(url, {"Authorization": f"token {token}"}, CELL)
