@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
 from . import demo
 from .compose import compose
 from .errors import CyberhubsError
-from .host import connect
+from .host import PASSWORD_VARIABLE, connect
 from .params import describe
 from .runs import parse_parameters, run_and_tell
 from .site import REPOSITORY
@@ -82,14 +83,29 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    run_and_tell([args.runbook], parse_parameters(args.p))
+    given = parse_parameters(args.p)
+    _ask_password(str(given.get("site", "")), str(given.get("host", "")))
+    run_and_tell([args.runbook], given)
     return 0
+
+
+def _ask_password(site_name: str, target: str) -> None:
+    """Somebody at a terminal is asked here: the runbook's own process has no terminal."""
+    if PASSWORD_VARIABLE in os.environ or not sys.stdin.isatty():
+        return
+    site = load_site(site_name)
+    if target or site.host:
+        found = target or site.host
+        host = connect(found, site.identity_file or None, site.accept_new_host_key)
+        if host.facts.sudo == "password":
+            os.environ[PASSWORD_VARIABLE] = host.sudo_password()
 
 
 def _up(args: argparse.Namespace) -> int:
     site = load_site(args.site)
     volume = not site.data_root.startswith("/")  # then there is no disk to prepare
     names = [name for name in RUNBOOKS if not (volume and name == "03_prepare_storage")]
+    _ask_password(args.site, "")
     for name in names:
         more = {"confirm": args.confirm} if "confirm" in RUNBOOKS[name].params.model_fields else {}
         run_and_tell([name], {"site": args.site, "dry_run": args.dry_run, **more})

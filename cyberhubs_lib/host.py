@@ -17,6 +17,7 @@ from .shell import keep_secret, mask
 from .transport import Local, Result, Ssh, Transport
 
 PASSWORD_VARIABLE = "CYBERHUBS_SUDO_PASSWORD"
+LIVE = "JPY_SESSION_NAME"  # jupyter_server sets it for kernels of JupyterLab; papermill does not
 
 
 @dataclass
@@ -103,7 +104,7 @@ class Host:
         if sudo == "free":
             return "sudo", ""
         if sudo == "password":
-            return "sudo", self._sudo_password()
+            return "sudo", self.sudo_password()
         raise PreconditionFailed(
             f"{self.facts.user} cannot become root on {self.name}: sudo is {sudo}",
             expected="root, or an account that may use sudo",
@@ -111,10 +112,15 @@ class Host:
             f" {self.facts.user} to group sudo",
         )
 
-    def _sudo_password(self) -> str:
+    def sudo_password(self) -> str:
+        """From the environment, or from a prompt where somebody sits: a terminal, JupyterLab.
+
+        Raises PreconditionFailed where nobody can be asked.
+        """
         if not self._password:
             given = os.environ.get(PASSWORD_VARIABLE, "")
-            if not given and sys.stdin is not None and sys.stdin.isatty():
+            at_terminal = sys.stdin is not None and sys.stdin.isatty()
+            if not given and (at_terminal or LIVE in os.environ):
                 given = getpass(f"sudo password of {self.facts.user} on {self.name}: ")
             if not given:
                 raise PreconditionFailed(

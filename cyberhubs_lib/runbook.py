@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 
 from .errors import CyberhubsError, OutOfOrder, PreconditionFailed, SettingsError, VerifyFailed
-from .host import Host, connect
+from .host import LIVE, Host, connect
 from .params import Params, check, injected
 from .recipes.recipe import Recipe
 from .report import Report, Row
@@ -24,8 +24,6 @@ from .site import Site
 from .sitefile import load_site
 from .state import Actual, Check, Plan, Resource, parse
 from .table import Entry, entry
-
-LIVE = "JPY_SESSION_NAME"  # jupyter_server sets it for kernels of JupyterLab; papermill does not
 
 
 class Run:

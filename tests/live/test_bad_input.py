@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pexpect
 import pytest
 from testhost.relay import Relay
 
@@ -18,6 +19,7 @@ from cyberhubs_lib.errors import (
     Unsupported,
 )
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
+from cyberhubs_lib.site import REPOSITORY
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,22 @@ def test_sudo_with_password_from_the_environment(in_process, server, monkeypatch
     assert run.host.read("id -u").strip() == "0"
     assert canary not in str(run.host.log)
     assert server.sh(f"grep -rl {canary} /var/log /tmp /home 2>/dev/null")[1] == ""
+
+
+def test_sudo_password_from_a_prompt(operator, server):
+    canary = "canary-prompt-1234"
+    server.set_password("pwsudo", canary)
+    arguments = ["run", "02", "-p", "host", server.login("pwsudo"), "-p", "dry_run", "true"]
+    terminal = pexpect.spawn(
+        sys.executable, ["-m", "cyberhubs_lib", *arguments], env=operator.environment(),
+        cwd=str(REPOSITORY), timeout=120, encoding="utf-8",
+    )  # fmt: skip
+    terminal.expect("sudo password of pwsudo")
+    terminal.sendline(canary)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0, terminal.before
+    assert canary not in terminal.before
 
 
 def test_unsupported_system(in_process, server):
