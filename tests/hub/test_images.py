@@ -1,6 +1,10 @@
 """Images: pulled from a real registry, built, and what is said when that fails."""
 
+import contextlib
+import time
+
 import docker
+import httpx
 import pytest
 from docker.errors import ImageNotFound
 
@@ -55,7 +59,13 @@ def registry(client, base):
     )  # fmt: skip
     try:
         container.reload()
-        yield f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
+        address = f"127.0.0.1:{container.ports['5000/tcp'][0]['HostPort']}"
+        for _ in range(100):
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"http://{address}/v2/").status_code == 200:
+                    break
+            time.sleep(0.2)
+        yield address
     finally:
         container.remove(force=True, v=True)
 
@@ -63,7 +73,8 @@ def registry(client, base):
 def test_pull_then_nothing_to_do(client, host, base, registry):
     name = f"{registry}/group/notebook:1"
     client.images.get(base).tag(name)
-    client.images.push(f"{registry}/group/notebook", tag="1")
+    said = client.images.push(f"{registry}/group/notebook", tag="1")
+    assert "error" not in said, said
     client.images.remove(name)
     image = Pulled(name)
     plan = Plan("menu", host, [image], look(host, [image]))
