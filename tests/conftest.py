@@ -14,6 +14,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests"))  # testhost
 
+from browser import chromium  # noqa: E402
 from testhost.testhost import TestHost  # noqa: E402
 
 from cyberhubs_lib.runs import Record  # noqa: E402
@@ -100,6 +101,13 @@ def _server(operator: Operator, name: str, **options):
 def server(operator, request):
     """A fresh server for one test module."""
     yield from _server(operator, request.module.__name__.rpartition(".")[2].replace("_", "-"))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests: Playwright can be there only once in a process."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

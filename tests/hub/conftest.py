@@ -8,14 +8,13 @@ import socket
 
 import docker
 import pytest
-from browser import chromium
 from trial import NAME, Demo
 
 from cyberhubs_lib.runs import RUNS
 from cyberhubs_lib.sitefile import SITES
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def port() -> int:
     """One that is free at this moment."""
     with socket.socket() as probe:
@@ -23,7 +22,7 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo_hub(operator, tmp_path_factory, port):
     """`./cyberhubs demo`, with names of its own: somebody's own demo is not touched."""
     folder = tmp_path_factory.mktemp("demo")
@@ -41,10 +40,3 @@ def demo_hub(operator, tmp_path_factory, port):
         demo.cli("demo", "--down", "--data")
     assert not any(demo.left().values()), demo.left()
     assert not home.exists()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """One Chromium for all tests of the hub."""
-    with chromium() as started:
-        yield started

@@ -12,7 +12,7 @@ import time
 import httpx
 import nbformat
 import pytest
-from browser import Notebook, chromium, drawn, page_of
+from browser import Notebook, drawn, page_of
 
 from cyberhubs_lib.site import REPOSITORY
 
@@ -74,10 +74,10 @@ def _wait_for(address, process, log):
 
 
 @pytest.fixture(scope="module")
-def page(lab, copy, tmp_path_factory):
+def page(lab, copy, browser, tmp_path_factory):
     """JupyterLab with the runbook open."""
     pictures = tmp_path_factory.mktemp("pictures")
-    with chromium() as browser, page_of(browser, pictures) as page:
+    with page_of(browser, pictures) as page:
         page.pictures = pictures
         page.goto(f"{lab}/lab/tree/{copy}?token={TOKEN}")
         yield page
