@@ -1,4 +1,4 @@
-"""A machine, as everything above knows it: run a script, ask questions, count the trips."""
+"""A machine, as everything above knows it: run a script, ask many questions at once, count trips."""
 
 from __future__ import annotations
 
@@ -63,10 +63,6 @@ class Host:
             self.seconds += time.monotonic() - began
         self.log.append((mask(script), result.code))
         return Result(result.code, mask(result.out), mask(result.err))
-
-    def ask(self, script: str, root: bool | None = None) -> bool:
-        """A yes/no question: exit code 0 is yes."""
-        return self.run(script, root).code == 0
 
     def read(self, script: str, root: bool | None = None) -> str:
         """Standard output of a script that must succeed. Raises CommandFailed."""

@@ -125,11 +125,11 @@ class Plan:
         """Positions of those that cannot be told yet."""
         return [i for i, a in enumerate(self.actual) if isinstance(a, Unknown)]
 
-    def report(self, after: dict[int, Actual] | None = None, failed: str = "") -> Report:
+    def report(self, after: dict[int, Actual] | None = None) -> Report:
         """The table: before an apply, and with `after` (position -> state read again) behind it."""
-        return Report(self.title, [self._row(i, after, failed) for i in range(len(self.actual))])
+        return Report(self.title, [self._row(i, after) for i in range(len(self.actual))])
 
-    def _row(self, i: int, after: dict[int, Actual] | None, failed: str) -> Row:
+    def _row(self, i: int, after: dict[int, Actual] | None) -> Row:
         resource, actual = self.resources[i], self.actual[i]
         if isinstance(actual, Unknown):
             wanted = show(resource.wanted, [])
@@ -140,9 +140,7 @@ class Plan:
             return Row(resource.label, show(actual, every, len(every) == 1), "", "ok")
         bare = len(resource.wanted or []) == 1
         was, wanted = show(actual, keys, bare), show(resource.wanted, keys, bare)
-        status = "would change" if after is None else "failed" if failed else "changed"
-        if after is not None and i not in after:
-            status = "skipped"
+        status = "would change" if after is None or i not in after else "changed"
         return Row(resource.label, was, wanted, status, resource.note(actual))
 
     def apply(
