@@ -1,11 +1,14 @@
 """What a site becomes on the server."""
 
 import json
+import socket
+import subprocess
 
 import pytest
 
 from cyberhubs_lib.contexts import IMAGES, OFFICIAL, OURS, context
 from cyberhubs_lib.facts import parse_facts
+from cyberhubs_lib.recipes.launch_hub import _port
 from cyberhubs_lib.rendered import SERVER, bind_address, data_root, files, settings_of
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.sitefile import load_site
@@ -85,3 +88,14 @@ def test_an_image_is_anew_when_its_files_or_authorities_change(tmp_path):
     assert context("hub", plain).digest == context("hub", Site()).digest
     assert context("hub", plain).digest != context("hub", other).digest
     assert context("hub", plain).tar().read() == context("hub", plain).tar().read()
+
+
+def test_a_port_that_somebody_has_is_told_from_a_free_one():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        site = Site(name="no-such-hub", public_url=f"http://127.0.0.1:{port}")
+        question = ["sh", "-c", _port(site)]
+        assert subprocess.run(question, capture_output=True, text=True).stdout == "free\n"
+        server.listen()
+        assert subprocess.run(question, capture_output=True, text=True).stdout == "taken\n"
