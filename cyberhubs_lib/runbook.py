@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Sequence
 
+from .check import Check
 from .errors import CyberhubsError, OutOfOrder, PreconditionFailed, SettingsError, VerifyFailed
 from .host import LIVE, Host, connect
 from .params import Params, check, injected
@@ -22,7 +23,7 @@ from .recipes.recipe import Recipe
 from .report import Report, Row
 from .site import Site
 from .sitefile import load_site
-from .state import Actual, Check, Plan, Resource, parse
+from .state import Actual, Plan, Resource, parse
 from .table import Entry, entry
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ..check import Check
 from ..edition import built
 from ..errors import PreconditionFailed
 from ..facts import Facts
@@ -14,7 +15,7 @@ from ..resources.files import Directory, File, Token
 from ..resources.tree import Tree
 from ..shell import keep_secret, sh
 from ..site import Site
-from ..state import Check, Resource
+from ..state import Resource
 from ..transport import Result
 from .recipe import Recipe
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ..check import Check
 from ..contexts import context, ours
 from ..facts import Facts
 from ..params import Params
 from ..resources.images import Built, Copied, Pulled
 from ..shell import sh
 from ..site import Site
-from ..state import Check, Resource
+from ..state import Resource
 from ..transport import Result
 from .recipe import Recipe
 

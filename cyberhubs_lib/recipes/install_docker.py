@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..check import Check
 from ..facts import Facts
 from ..params import Params
 from ..resources.accounts import Membership
@@ -9,7 +10,6 @@ from ..resources.docker import DaemonSettings, Engine
 from ..resources.services import Service
 from ..shell import sh
 from ..site import Site
-from ..state import Check
 from ..transport import Result
 from .recipe import Recipe, supported
 

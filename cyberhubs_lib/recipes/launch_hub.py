@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..check import Check
 from ..compose import compose
 from ..contexts import context
 from ..facts import Facts
@@ -13,7 +14,7 @@ from ..rendered import bind_address, files, http_port, services, settings_of
 from ..resources.service_containers import Container, DataVolume
 from ..shell import sh
 from ..site import Site
-from ..state import Check, Resource
+from ..state import Resource
 from ..transport import Result
 from .recipe import Recipe
 

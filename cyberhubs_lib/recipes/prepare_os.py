@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..check import Check
 from ..facts import Facts
 from ..params import Params
 from ..resources.accounts import Account
@@ -10,7 +11,6 @@ from ..resources.services import TimeService
 from ..resources.trust import Authorities
 from ..shell import sh
 from ..site import Site
-from ..state import Check
 from ..transport import Result
 from .recipe import Recipe, supported
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..check import Check
 from ..errors import PreconditionFailed
 from ..facts import Facts
 from ..params import Params, StorageParams
@@ -9,7 +10,7 @@ from ..resources.disks import LABEL, Bind, Filesystem, Mount, probe, signatures
 from ..resources.files import Directory, File
 from ..shell import sh
 from ..site import Site
-from ..state import Check, Resource
+from ..state import Resource
 from ..transport import Result
 from .recipe import Recipe, supported
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..check import Check
 from ..errors import Unsupported
 from ..facts import Facts
 from ..host import Host
 from ..params import Params
 from ..report import Row
 from ..site import Site
-from ..state import Check, Resource
+from ..state import Resource
 
 
 @dataclass(frozen=True)

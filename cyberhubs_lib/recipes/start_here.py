@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..check import Check
 from ..facts import MIN_FREE_GIB, MIN_MEMORY_MIB, Facts
 from ..params import Params
 from ..site import Site
-from ..state import Check
 from ..transport import Result
 from .recipe import Recipe, supported
 
