@@ -103,6 +103,8 @@ def _execute(source: Path, out: Path, parameters: dict[str, object]) -> None:
     from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    # after Ctrl-C asyncio tells, with a traceback, of the tasks that nobody waited for any more
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     # socket files instead of TCP: nobody else on this machine can listen to the kernel
     ipc = Config({"KernelManager": {"transport": "ipc", "ip": f"{_private_folder()}/kernel"}})
     log = Path(_private_folder()) / "kernel.log"
