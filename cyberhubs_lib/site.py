@@ -1,7 +1,7 @@
 """What the operator wants of one hub: the keys of a site file, with their types and defaults.
 
-`sites/example.yaml` explains every key. Unknown keys are refused: a misspelt one would be silently
-without effect. sitefile.py reads the file.
+`sites/example.yaml` explains every key; site_host.py has those of the machine, sitefile.py reads the
+file.
 """
 
 from __future__ import annotations
@@ -11,37 +11,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .errors import SettingsError
+from .site_host import Part, Storage
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"  # of the images that this release makes and expects
 
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9](-?[A-Za-z0-9])*$", max_length=39)]
-# plain names only: they go into fstab, unit files and shell text
-AbsolutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
 Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*[KMGT]$")]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-
-class Volume(_Part):
-    """A disk that runbook 03 may format, and where it is mounted."""
-
-    device: Annotated[str, Field(pattern=r"^/dev/[^\s]+$")]
-    mount: AbsolutePath = "/mnt"
-
-
-class Storage(_Part):
-    """The data volumes; the first is the one for users' files and Docker."""
-
-    volumes: list[Volume] = []
-
-
-class Account(_Part):
+class Account(Part):
     """A person of the stand-in for GitHub."""
 
     login: Login
@@ -49,7 +31,7 @@ class Account(_Part):
     id: int = Field(default=1, ge=1)
 
 
-class GitHub(_Part):
+class GitHub(Part):
     """GitHub login: the OAuth application. The secret is in a file or the environment, not here."""
 
     provider: Literal["github"] = "github"
@@ -59,7 +41,7 @@ class GitHub(_Part):
     standin: list[Account] = []
 
 
-class Limits(_Part):
+class Limits(Part):
     """What one user's server may use."""
 
     memory: Memory = "2G"
@@ -67,14 +49,14 @@ class Limits(_Part):
     processes: int = Field(default=512, ge=64)
 
 
-class Culling(_Part):
+class Culling(Part):
     """When an idle server is stopped; 0 is never."""
 
     idle_minutes: int = Field(default=60, ge=0)
     max_age_hours: int = Field(default=0, ge=0)
 
 
-class Choice(_Part):
+class Choice(Part):
     """One line of the menu that a user sees before a server starts."""
 
     title: str
@@ -82,21 +64,21 @@ class Choice(_Part):
     interface: Literal["lab", "notebook"] = "lab"
 
 
-class Images(_Part):
+class Images(Part):
     """Where images come from: built on the host, pulled by it, or copied from here."""
 
     source: Literal["build", "pull", "copy"] = "build"
     base: str = ""
 
 
-class Docs(_Part):
+class Docs(Part):
     """The book on the hub itself, under /docs."""
 
     readers: Literal["nobody", "users", "everyone"] = "nobody"
     hide: list[Literal["logins", "addresses", "hosts"]] = []
 
 
-class Site(_Part):
+class Site(Part):
     """Everything that makes this hub different from another; defaults are the documented ones."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")] = "default"
