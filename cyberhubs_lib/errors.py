@@ -8,6 +8,7 @@ CyberhubsError
 ├── PreconditionFailed   the host is not fit for this runbook
 │   └── Unsupported      ... and never will be: wrong operating system
 ├── NotConfirmed         something irreversible, and its name was not typed
+├── HostBusy             another run is changing the host
 ├── HostChanged          the host is not what the plan was made for
 ├── NotConverged         changed, read again, and still not as wanted
 ├── VerifyFailed         everything is configured, but it does not behave
@@ -67,6 +68,10 @@ class Unsupported(PreconditionFailed):
 
 class NotConfirmed(CyberhubsError):
     """Something irreversible was asked for without typing its name."""
+
+
+class HostBusy(CyberhubsError):
+    """Another run is changing the host."""
 
 
 class HostChanged(CyberhubsError):

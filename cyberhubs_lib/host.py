@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from getpass import getpass
 
-from .errors import CommandFailed, PreconditionFailed
+from .change import BUSY, FOLDER, Holder, as_unit, me, parse_holder
+from .errors import CommandFailed, HostBusy, PreconditionFailed
 from .facts import Facts, parse_facts, question
 from .shell import keep_secret, mask
 from .transport import Local, Result, Ssh, Transport
@@ -26,6 +27,7 @@ class Host:
 
     transport: Transport
     log: list[tuple[str, int]] = field(default_factory=list)
+    runbook: str = ""  # on whose behalf changes are made
     service_user: str = ""  # of the site; "" is the login user
     seconds: float = 0.0  # spent waiting for this host
     root: bool = True  # whether scripts run as root if not told otherwise
@@ -88,6 +90,26 @@ class Host:
         if len(answers) != len(questions):
             raise failed(f"{len(questions)} questions", result)
         return answers
+
+    def change(self, script: str) -> Result:
+        """Run a script that changes the host: alone, and to its end whatever becomes of the line.
+
+        Raises HostBusy if another run changes the host just now.
+        """
+        result = self.run(as_unit(script, me(self.runbook)))
+        holder = parse_holder(result.out) if result.code == BUSY else None
+        if holder:
+            raise self.busy(holder)
+        return result
+
+    def busy(self, holder: Holder) -> HostBusy:
+        """The error for a host that another run is changing."""
+        return HostBusy(
+            f"{self.name} is being changed by {holder}, since {holder.since}",
+            expected="one change at a time",
+            todo=f"wait until it ends (`sudo tail -f {FOLDER}/*.out` on the host shows its work), then"
+            " run this again from the top",
+        )
 
     def reconnect(self) -> None:
         """A new login, so that new group memberships count."""

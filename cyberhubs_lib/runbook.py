@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Sequence
 
+from . import change
 from .check import Check
 from .errors import CyberhubsError, OutOfOrder, PreconditionFailed, SettingsError, VerifyFailed
 from .host import LIVE, Host, connect
@@ -129,10 +130,20 @@ class Run:
     def _read(self, checks: Sequence[Check]) -> list[Row]:
         """Ask `checks` and the state of all steps in one round trip; the rows of the checks."""
         everything: list[Resource] = [r for step in self.recipe.steps.values() for r in step]
-        answers = self.host.batch([c.question for c in checks] + [r.question() for r in everything])
+        questions = [c.question for c in checks] + [r.question() for r in everything]
+        holder, *answers = self.host.batch([change.HOLDER, *questions])
+        if self._must_wait(change.parse_holder(holder.out)):
+            self.host.run(change.WAIT)
+            answers = self.host.batch(questions)
         found = iter([parse(r, a) for r, a in zip(everything, answers[len(checks) :], strict=True)])
         self._actual = {name: [next(found) for _ in s] for name, s in self.recipe.steps.items()}
         return [c.row(a) for c, a in zip(checks, answers[: len(checks)], strict=True)]
+
+    def _must_wait(self, holder: change.Holder | None) -> bool:
+        """Whether an earlier run left a change under way. Raises HostBusy if it is another's."""
+        if holder and not holder.is_left_over and not self.params.dry_run:
+            raise self.host.busy(holder)
+        return holder is not None and holder.is_left_over
 
     def _in_order(self, step: str = "") -> None:
         if self.failed:
@@ -213,6 +224,7 @@ def start(name: str, **given: object) -> Run:
             todo="there is no default host: a runbook changes the machine it is given",
         )
     host = connect(target, site.identity_file or None, site.accept_new_host_key)
+    host.runbook = name
     host.service_user = site.service_user
     in_volume = host.is_local and not site.data_root.startswith("/")  # the demo: no root needed
     host.root = found.root == "always" or (found.root == "remote" and not in_volume)

@@ -60,9 +60,11 @@ class Resource:
     def perform(
         cls, host: Host, items: Sequence[tuple[Resource, State]], tell: Callable[[str], None]
     ) -> None:
-        """Make the changes; images go another way than by shell text. Raises CommandFailed."""
-        # a shell reads a whole (...) before it runs any of it: a cut connection changes nothing
-        result = host.run(f"(set -e\n{cls.change_all(items)}\n) </dev/null")
+        """Make the changes; images go another way than by shell text.
+
+        Raises CommandFailed, HostBusy.
+        """
+        result = host.change(f"set -e\n{cls.change_all(items)}")
         if result.code:
             raise failed(", ".join(resource.label for resource, _ in items), result)
 

@@ -49,6 +49,8 @@ class Machine:
 
     def answer(self, script):
         out = []
+        if "<<'end-" in script:  # a change comes wrapped
+            script = script.split("<<'end-")[1].partition("\n")[2].partition("\nend-")[0]
         for line in script.splitlines():
             words = line.strip().strip("(:)").split()
             if words[:1] == ["get"]:
