@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from . import demo
+from . import demo, drift
 from .compose import compose
 from .errors import CyberhubsError
 from .host import PASSWORD_VARIABLE, connect
@@ -60,6 +60,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--confirm", default="", metavar="DEVICE", help="runbook 03 may format it")
     one.set_defaults(do=_up)
 
+    one = commands.add_parser(
+        "drift",
+        help="is the host still as wanted? changes nothing, fit for cron",
+        epilog="exit code: 0 as wanted, 2 something differs, 1 it could not be told",
+    )
+    which = one.add_mutually_exclusive_group(required=True)
+    which.add_argument("--site", default="")
+    which.add_argument("--host", default="", help="with the defaults of a site")
+    one.set_defaults(do=_drift)
+
     one = commands.add_parser("hub", help="the running service of a site")
     one.add_argument("action", choices=HUB_COMMANDS)
     one.add_argument("--site", default="demo")
@@ -103,13 +113,20 @@ def _ask_password(site_name: str, target: str) -> None:
 
 def _up(args: argparse.Namespace) -> int:
     site = load_site(args.site)
-    volume = not site.data_root.startswith("/")  # then there is no disk to prepare
-    names = [name for name in RUNBOOKS if not (volume and name == "03_prepare_storage")]
+    host = drift.host_runbooks(site)
     _ask_password(args.site, "")
-    for name in names:
+    for name in [n for n in RUNBOOKS if n in host or RUNBOOKS[n].root != "always"]:
         more = {"confirm": args.confirm} if "confirm" in RUNBOOKS[name].params.model_fields else {}
         run_and_tell([name], {"site": args.site, "dry_run": args.dry_run, **more})
     return 0
+
+
+def _drift(args: argparse.Namespace) -> int:
+    _ask_password(args.site, args.host)
+    given = {name: value for name in ("site", "host") if (value := getattr(args, name))}
+    report, code = drift.drift(drift.host_runbooks(load_site(args.site)), given)
+    print(report)
+    return code
 
 
 def _hub(args: argparse.Namespace) -> int:

@@ -4,6 +4,8 @@ The law, for each: a dry run changes nothing; a run changes what the plan showed
 nothing and touches no file; what somebody tampers with is exactly what the next plan shows.
 """
 
+import sys
+
 import pytest
 
 # Docker's own data are left out: runbook 04 proves itself with a container that it removes again.
@@ -128,3 +130,29 @@ def test_all_of_it_survives_a_restart(operator, server):
     for runbook in ("02_prepare_os", "04_install_docker"):
         again(operator, server, runbook)
     again(operator, server, "03_prepare_storage", device=server.device)
+
+
+def drift(operator, *arguments):
+    return operator.call(sys.executable, "-m", "cyberhubs_lib", "drift", *arguments)
+
+
+def test_drift_is_told_by_the_exit_code_and_one_table(operator, server):
+    before = snapshot(server)
+    done = drift(operator, "--host", server.host)
+    assert done.code == 0, done.out
+    assert "04_install_docker" in done.out
+    server.sh("chmod 700 /mnt/user")
+    done = drift(operator, "--host", server.host)
+    assert done.code == 2
+    assert [line for line in done.out.splitlines() if "would change" in line][1:] == [
+        next(line for line in done.out.splitlines() if line.startswith("03 directory /mnt/user"))
+    ]
+    server.sh("chmod 775 /mnt/user")
+    assert snapshot(server) == before
+
+
+def test_drift_that_cannot_be_told_is_no_drift(operator):
+    done = drift(operator, "--host", "debian@127.0.0.1:1")
+    assert done.code == 1
+    assert "no ssh server answered" in done.out
+    assert "Traceback" not in done.out

@@ -1,0 +1,46 @@
+"""Drift: is a host still as wanted? The runbooks of the host in dry run, and one table of them."""
+
+from __future__ import annotations
+
+from .errors import CyberhubsError
+from .report import Report, Row
+from .runs import Record, run
+from .site import Site
+from .table import RUNBOOKS
+
+AS_WANTED, COULD_NOT_TELL, DRIFT = 0, 1, 2  # exit codes
+DEVIATES = ("would change", "unknown", "failed")
+
+
+def host_runbooks(site: Site) -> list[str]:
+    """Those that prepare the machine. Data in a Docker volume (the demo) need no disk."""
+    names = [name for name, entry in RUNBOOKS.items() if entry.root == "always"]
+    return [n for n in names if site.data_root.startswith("/") or n != "03_prepare_storage"]
+
+
+def drift(names: list[str], parameters: dict[str, object]) -> tuple[Report, int]:
+    """Run `names` dry, keep the notebooks, and tell what deviates: the table and the exit code.
+
+    What deviates for certain counts more than what could not be told.
+    """
+    rows, told = [], True
+    for name in names:
+        try:
+            rows += _rows(name, run(name, {**parameters, "dry_run": True}))
+        except CyberhubsError as error:
+            told = False
+            rows.append(Row(name, error.found, "an answer", "unknown", error.todo))
+    report = Report("Drift", rows)
+    if any(row.status in ("would change", "failed") for row in rows):
+        return report, DRIFT
+    return report, AS_WANTED if told and not report.count("unknown") else COULD_NOT_TELL
+
+
+def _rows(name: str, record: Record) -> list[Row]:
+    """What deviates, each once; or one row that all is well."""
+    last = {str(report["title"]): report for report in record.reports()}
+    every = [Row(**row) for report in last.values() for row in report["rows"]]  # type: ignore[attr-defined]
+    found = {row.label: row for row in every if row.status in DEVIATES}
+    if not found:
+        return [Row(name, f"{sum(row.status == 'ok' for row in every)} rows as wanted")]
+    return [Row(f"{name[:2]} {r.label}", r.was, r.wanted, r.status, r.note) for r in found.values()]
