@@ -20,6 +20,13 @@ from testhost.testhost import TestHost  # noqa: E402
 from cyberhubs_lib.runs import Record  # noqa: E402
 
 
+def pytest_collection_modifyitems(items):
+    """What one process must run: the tests of a file, and all of the hub's, share their servers."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "hub" else item.path.stem))
+
+
 @dataclass
 class Done:
     """A finished command and, if it was a runbook, its record."""

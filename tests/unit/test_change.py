@@ -58,6 +58,7 @@ def test_the_holder_is_read_back():
         (operator(), 1, False),  # it lives
         ("bea@desk", 2**22 + 1, False),  # of another machine nothing can be told
     ],
+    ids=["itself", "gone", "living", "elsewhere"],
 )
 def test_only_a_run_that_is_gone_is_waited_for(who, pid, left_over):
     assert Holder("02_prepare_os", who, pid).is_left_over is left_over
