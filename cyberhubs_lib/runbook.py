@@ -18,13 +18,15 @@ from collections.abc import Sequence
 from . import change
 from .check import Check
 from .errors import CyberhubsError, OutOfOrder, PreconditionFailed, SettingsError, VerifyFailed
-from .host import LIVE, Host, connect
+from .host import Host, connect
+from .live import Live
 from .params import Params, check, injected
+from .plan import Plan
 from .recipes.recipe import Recipe
 from .report import Report, Row
 from .site import Site
 from .sitefile import load_site
-from .state import Actual, Plan, Resource, parse
+from .state import Actual, Resource, parse
 from .table import Entry, entry
 
 
@@ -177,29 +179,6 @@ class Run:
             "host_seconds": round(self.host.seconds, 2),
             "round_trips": self.host.round_trips,
         }
-        return report
-
-
-class Live:
-    """A table that is redrawn in place while somebody watches; headless it does nothing."""
-
-    def __init__(self, first: Report):
-        self.handle = None
-        if LIVE in os.environ:
-            from IPython.display import display
-
-            self.handle = display(first.bundle(), raw=True, display_id=True)
-
-    def show(self, report: Report) -> None:
-        """Redraw."""
-        if self.handle:
-            self.handle.update(report.bundle(), raw=True)
-
-    def finish(self, report: Report) -> Report:
-        """Redraw for the last time; the report then does not show itself once more."""
-        if self.handle:
-            self.handle.update(report.bundle(), raw=True, metadata=report.metadata())
-            report.shown = True
         return report
 
 

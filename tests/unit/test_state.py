@@ -6,7 +6,8 @@ import pytest
 
 from cyberhubs_lib.errors import HostChanged, NotConfirmed, NotConverged, PreconditionFailed
 from cyberhubs_lib.host import Host
-from cyberhubs_lib.state import Plan, Resource, Unknown, difference, look, show
+from cyberhubs_lib.plan import Plan
+from cyberhubs_lib.state import Resource, Unknown, difference, look, show
 from cyberhubs_lib.transport import Fake, Result
 
 
