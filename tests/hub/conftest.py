@@ -8,6 +8,7 @@ import socket
 
 import docker
 import pytest
+from testhost.testhost import lock
 from trial import NAME, Demo
 
 from cyberhubs_lib.runs import RUNS
@@ -32,11 +33,12 @@ def demo_hub(operator, tmp_path_factory, port):
     site.write_text(re.sub(r"(?m)^data_root:.*", f"data_root: {NAME}-data", text))
     shutil.rmtree(RUNS / NAME, ignore_errors=True)
     demo = Demo(f"http://127.0.0.1:{port}", site, home, "", operator, docker.from_env())
-    demo.clear()
-    try:
-        demo.out = demo.cli("demo", "--port", str(port)).out
-        yield demo
-    finally:
-        demo.cli("demo", "--down", "--data")
+    with lock(NAME):
+        demo.clear()
+        try:
+            demo.out = demo.cli("demo", "--port", str(port)).out
+            yield demo
+        finally:
+            demo.cli("demo", "--down", "--data")
     assert not any(demo.left().values()), demo.left()
     assert not home.exists()

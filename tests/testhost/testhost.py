@@ -10,6 +10,7 @@ By hand, from tests/: python -m testhost.testhost up|down NAME. README.md has th
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import os
@@ -22,7 +23,7 @@ import tarfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound, NotFound
@@ -52,16 +53,29 @@ def cache() -> Path:
     return path
 
 
+def lock(name: str, wait: bool = False) -> IO[str]:
+    """A file that one process at a time holds, until it is closed or the process ends.
+
+    Raises TestHostError: two that use one server spoil each other's tests.
+    """
+    file = (cache() / f"{name}.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        file.close()
+        raise TestHostError(
+            f"another process on this machine tests with {name!r} just now: wait until it ends"
+        ) from None
+    return file
+
+
 def ssh_key() -> Path:
     """The private key that logs in to every test server; made once."""
     key = cache() / "id_ed25519"
-    if not key.exists():
-        # Made aside and renamed: two test runs may start at the same moment.
-        new = cache() / f"id_ed25519.{os.getpid()}"
-        quiet = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "cyberhubs-tests"]
-        subprocess.run([*quiet, "-f", str(new)], check=True)
-        Path(f"{new}.pub").rename(f"{key}.pub")
-        new.rename(key)
+    with lock("key", wait=True):
+        if not key.exists():
+            quiet = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "cyberhubs-tests"]
+            subprocess.run([*quiet, "-f", str(key)], check=True)
     return key
 
 
@@ -72,6 +86,11 @@ def base_image(client: docker.DockerClient) -> str:
 
 def build_image(suite: str = "trixie") -> str:
     """Build the image unless one of the same base and the same context is there already."""
+    with lock("image", wait=True):
+        return _build_image(suite)
+
+
+def _build_image(suite: str) -> str:
     client = docker.from_env(timeout=900)
     tag = f"{PREFIX}host:{suite}"
     base = base_image(client)
@@ -127,20 +146,21 @@ class TestHost:
     known_hosts: str
     device: str | None
     container: Any = field(repr=False)
+    lock: IO[str] = field(repr=False)
 
     @classmethod
     def up(cls, name: str, disk_gib: int = 4, suite: str = "trixie") -> TestHost:
         """A fresh server that accepts logins; an earlier run's leftovers are removed first."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name):
             raise TestHostError(f"{name!r} is no host name: wanted small letters, digits, -")
-        image, key = build_image(suite), ssh_key()
+        image, key, mine = build_image(suite), ssh_key(), lock(name)
         client = docker.from_env()
         remove(name)
         _network(client)
         device = _attach_disk(name, disk_gib) if disk_gib else None
         try:
             container, port = _start(client, name, image, device, Path(f"{key}.pub").read_text())
-            server = cls(name, port, str(key), str(_known_hosts(name)), device, container)
+            server = cls(name, port, str(key), str(_known_hosts(name)), device, container, mine)
             server.wait_until_ready()
         except BaseException:
             remove(name)
@@ -253,6 +273,7 @@ class TestHost:
     def down(self) -> None:
         """Remove the server, its volume and its disk."""
         remove(self.name)
+        self.lock.close()
 
     def __enter__(self) -> TestHost:
         return self
