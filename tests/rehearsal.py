@@ -8,9 +8,11 @@ log in at GitHub for a test.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -37,6 +39,22 @@ ca_certificates: [/usr/local/share/ca-certificates/*.crt]
 DROP = "metadata.papermill cell.metadata.papermill cell.metadata.execution metadata.language_info"
 
 
+# Which updates wait differs from day to day: the rehearsal's server has them all, its index unread.
+UP_TO_DATE = (
+    "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy --with-new-pkgs upgrade"
+    " && apt-get clean && rm -rf /var/lib/apt/lists/*"
+)
+
+
+@contextlib.contextmanager
+def fresh_server(name: str) -> Iterator[TestHost]:
+    """A server on which the runbooks show the same today and next year."""
+    with TestHost.up(name, disk_gib=12) as server:
+        code, out = server.sh(UP_TO_DATE)
+        assert code == 0, out
+        yield server
+
+
 def site_file(server: TestHost, folder: Path) -> Path:
     """The site file of this server."""
     file = folder / "rehearsal.yaml"
@@ -58,7 +76,7 @@ def normalise(notebook: Path) -> None:
 
 def main() -> None:
     """Run all runbooks in order and put their executed copies in the place of the committed ones."""
-    with tempfile.TemporaryDirectory() as folder, TestHost.up("rehearsal", disk_gib=12) as server:
+    with tempfile.TemporaryDirectory() as folder, fresh_server("rehearsal") as server:
         operator = Operator(Path(folder))
         operator.knows(server)
         env = environment(server, site_file(server, Path(folder)))

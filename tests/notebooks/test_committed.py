@@ -5,7 +5,6 @@ import sys
 import nbformat
 import pytest
 import rehearsal
-from testhost.testhost import TestHost
 
 from cyberhubs_lib.table import RUNBOOKS, path
 
@@ -29,7 +28,7 @@ def test_no_trace_of_the_machine_it_was_run_on(name, operator):
 
 
 def test_the_same_on_a_fresh_server(operator, tmp_path):
-    with TestHost.up("nbval", disk_gib=12) as server:
+    with rehearsal.fresh_server("nbval") as server:
         operator.knows(server)
         env = rehearsal.environment(server, rehearsal.site_file(server, tmp_path))
         done = operator.call(
