@@ -15,7 +15,9 @@ from .facts import Facts
 from .site import Site, is_private
 
 SERVER = Path(__file__).parent / "server"
-COPIED = ("compose.yaml", "Caddyfile", "haproxy.cfg", "hub/*.py", "standin/*.py")
+COPIED = (
+    "compose.yaml", "Caddyfile", "haproxy.cfg", "hub/*.py", "hub/templates/*.html", "standin/*.py",
+)  # fmt: skip
 CHECK_USER = "cyberhubs-check"
 STANDIN_CLIENT = "cyberhubs-standin"
 
@@ -46,6 +48,8 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
     """What jupyterhub_config.py reads. No secret."""
     return {
         "site": site.name,
+        "title": site.title or site.name,
+        "contact": site.contact,
         "public_url": site.public_url,
         "login": _login(site),
         "admins": site.admins,

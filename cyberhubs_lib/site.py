@@ -82,6 +82,8 @@ class Site(Part):
     """Everything that makes this hub different from another; defaults are the documented ones."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")] = "default"
+    title: str = Field(default="", max_length=80)
+    contact: str = Field(default="", max_length=200)
     host: str = ""
     identity_file: str = ""
     accept_new_host_key: bool = False

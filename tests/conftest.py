@@ -22,13 +22,14 @@ from cyberhubs_lib.runs import Record  # noqa: E402
 
 
 class ByServer(LoadFileScheduling):
-    """One process runs what shares a server: the tests of a file, and all of the hub's.
+    """One process runs what shares a server (a file's tests, all of the hub's) or the built book.
 
     Not by xdist's marks for groups: with pytest 9 xdist 3.8 overlooks them and says nothing.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "tests/hub" if nodeid.startswith("tests/hub/") else super()._split_scope(nodeid)
+        shared = nodeid.startswith(("tests/hub/", "tests/book/"))
+        return "tests/hub" if shared else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # nobody asks when the tests run in one process

@@ -27,7 +27,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     home = site.directory(facts.home)
     owner = f"{facts.service_uid}:{facts.service_gid}"
     rendered = files(site, facts)
-    folders = ["", "hub", "standin", "docs"]
+    folders = ["", "hub", "hub/templates", "standin", "docs"]
     html = built(site) if site.docs.readers != "nobody" else None
     return Recipe(
         requirements=[*_requirements(site, facts), *_book(site, html)],

@@ -49,6 +49,15 @@ c.ConfigurableHTTPProxy.api_url = "http://proxy-api:8001"
 c.ConfigurableHTTPProxy.auth_token = secret("proxy_token")
 c.JupyterHub.last_activity_interval = 10  # a restarted proxy learns its routes again this often
 
+# Pages: three of JupyterHub's, each with a few lines more.
+c.JupyterHub.template_paths = ["/srv/hub/templates"]
+c.JupyterHub.template_vars = {
+    "title": settings["title"],
+    "contact": settings["contact"],
+    "standin": settings["login"]["standin"],
+    "login_service_name": settings["login"]["url"].removeprefix("https://"),
+}
+
 # State.
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/jupyterhub_cookie_secret"

@@ -48,6 +48,13 @@ def endpoints(login: dict[str, Any]) -> dict[str, str]:
     }
 
 
+class Refused(HTTPError):
+    """A login that the lists do not let in; the page of errors knows it by its reason."""
+
+    def __init__(self, username: str, why: str) -> None:
+        super().__init__(403, f"The account {username} is {why}.", reason="not let in")
+
+
 class ListedGitHub(GitHubOAuthenticator):
     """GitHub says who somebody is; `access.decide` says whether that person may come in."""
 
@@ -68,11 +75,7 @@ class ListedGitHub(GitHubOAuthenticator):
         decision = self.decide(username)
         if not decision.allowed:
             self.log.warning("refused login of %s: %s", username, decision.why)
-            raise HTTPError(
-                403,
-                f"The account {username} is {decision.why}."
-                " Ask an administrator of this hub if you think it should be let in.",
-            )
+            raise Refused(username, decision.why)
         return True
 
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def menu_html(menu: list[dict[str, str]]) -> str:
     """The form before a start: one radio button an entry; nothing if there is nothing to choose."""
     if len(menu) < 2:
         return ""
+    several = len({entry["image"] for entry in menu}) > 1  # else its name tells nobody anything
     rows = []
     for number, entry in enumerate(menu):
         title, image = escape(entry["title"], quote=True), escape(entry["image"])
@@ -53,9 +54,10 @@ def menu_html(menu: list[dict[str, str]]) -> str:
             f'<div class="form-check"><label class="form-check-label">'
             f'<input class="form-check-input" type="radio" name="title" value="{title}"'
             f"{' checked' if number == 0 else ''}> {title}"
-            f' <small class="text-muted">{image}</small></label></div>'
+            + (f' <small class="text-muted">{image}</small>' if several else "")
+            + "</label></div>"
         )
-    return f"<fieldset><legend>What to start</legend>{''.join(rows)}</fieldset>"
+    return f'<fieldset aria-label="What to start">{"".join(rows)}</fieldset>'
 
 
 def make_home(name: str, uid: int, gid: int, homes: Path = HOMES) -> None:
