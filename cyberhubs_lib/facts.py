@@ -22,6 +22,7 @@ elif sudo -n true 2>/dev/null; then echo sudo=free
 elif sudo -n true 2>&1 | grep -q 'not allowed\|not in the sudoers'; then echo sudo=refused
 else echo sudo=password; fi  # without a password sudo does not tell whether it would be enough
 echo "init=$(cat /proc/1/comm)"
+echo "ssh_port=${SSH_CONNECTION##* }"
 D=docker; docker ps -q >/dev/null 2>&1 || D="sudo -n docker"
 echo "docker=$($D version -f '{{.Server.Version}}' 2>/dev/null)"
 echo "docker_root=$($D info -f '{{.DockerRootDir}}' 2>/dev/null)"
@@ -45,7 +46,10 @@ MIN_FREE_GIB = 10  # images of the hub and one application hub, twice during an 
 
 @dataclass(frozen=True)
 class Facts:
-    """A machine: memory in MiB, free disk of / in GiB; sudo is root, free, password or refused."""
+    """A machine: memory in MiB, free disk of / in GiB; sudo is root, free, password or refused.
+
+    ssh_port is the host's own port of the connection in use, 0 if it is not ssh.
+    """
 
     id: str
     like: str
@@ -64,6 +68,7 @@ class Facts:
     home: str
     sudo: str
     init: str
+    ssh_port: int
     docker: str
     docker_cli: str
     compose: str
@@ -101,7 +106,8 @@ def parse_facts(text: str) -> Facts:
         cpus=number("cpus"), memory_mib=number("memory_kib") // 1024,
         root_free_gib=round(number("root_free_kib") / 1024**2, 1), user=word("user"),
         uid=number("uid"), gid=number("gid"), home=word("home"), sudo=word("sudo"),
-        init=word("init"), docker=word("docker"), docker_cli=word("docker_cli"),
+        init=word("init"), ssh_port=number("ssh_port"),
+        docker=word("docker"), docker_cli=word("docker_cli"),
         compose=word("compose"), docker_root=word("docker_root"),
         docker_gid=number("docker_gid"),
         service_user=word("service_user"), service_uid=number("service_uid"),

@@ -25,6 +25,12 @@ class Params(BaseModel):
     dry_run: bool = False
 
 
+class SystemParams(Params):
+    """Runbook 02: whether it may restart the host."""
+
+    allow_reboot: bool = False
+
+
 class StorageParams(Params):
     """Runbook 03: the disk, and its name once more to format it."""
 

@@ -14,13 +14,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from .errors import SettingsError
-from .site_host import Part, Storage
+from .site_host import Memory, Part, Storage, System
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"  # of the images that this release makes and expects
 
 Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9](-?[A-Za-z0-9])*$", max_length=39)]
-Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*[KMGT]$")]
 
 
 class Account(Part):
@@ -96,6 +95,7 @@ class Site(Part):
     gid: int = Field(default=1000, ge=1)
     extra_packages: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]] = []
     ca_certificates: list[str] = []
+    system: System = System()
     storage: Storage = Storage()
     images: Images = Images()
     login: GitHub = GitHub()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import ipaddress
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*[KMGT]$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
 # plain names only: they go into fstab, unit files and shell text
 AbsolutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")]
 
@@ -27,3 +30,19 @@ class Storage(Part):
     """The data volumes; the first is the one for users' files and Docker."""
 
     volumes: list[Volume] = []
+
+
+class System(Part):
+    """The operating system: who may come in by which port, and when it restarts by itself."""
+
+    firewall: bool = True
+    open_ports: list[Port] = []
+    ssh_from: list[str] = []
+    ssh_hardening: bool = False
+    restart_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^$")] = ""
+    swap: Literal["auto", "none"] | Memory = "auto"
+
+    @field_validator("ssh_from")
+    @classmethod
+    def _networks(cls, networks: list[str]) -> list[str]:
+        return [str(ipaddress.ip_network(network)) for network in networks]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SettingsError
-from .params import Params, StorageParams
+from .params import Params, StorageParams, SystemParams
 from .recipes import (
     configure_hub,
     get_images,
@@ -37,7 +37,7 @@ class Entry:
 
 RUNBOOKS: dict[str, Entry] = {
     "00_start_here": Entry(start_here.recipe, root="never"),
-    "02_prepare_os": Entry(prepare_os.recipe),
+    "02_prepare_os": Entry(prepare_os.recipe, SystemParams),
     "03_prepare_storage": Entry(prepare_storage.recipe, StorageParams),
     "04_install_docker": Entry(install_docker.recipe),
     "06_configure_hub": Entry(configure_hub.recipe, root="remote"),

@@ -1,16 +1,22 @@
-"""02: updates, packages, time, the service account."""
+"""02: packages and updates, the service account, limits, the firewall, ssh, a restart."""
 
 from __future__ import annotations
 
 from ..check import Check
 from ..facts import Facts
-from ..params import Params
+from ..params import Params, SystemParams
 from ..resources.accounts import Account
+from ..resources.files import File
+from ..resources.firewall import Firewall, rules
+from ..resources.kernel import Sysctl
 from ..resources.packages import Package, PackageIndex, Updates
-from ..resources.services import TimeService
+from ..resources.restart import NEEDED, Restart
+from ..resources.services import Service, TimeService
+from ..resources.swap import Swap, size
 from ..resources.trust import Authorities
 from ..shell import sh
 from ..site import Site
+from ..state import Resource
 from ..transport import Result
 from .recipe import Recipe, supported
 
@@ -20,6 +26,7 @@ PACKAGES = {
     "git": "the original's list",
     "rsync": "copies that can be continued",
     "sshfs": "data of other machines, in runbook 05",
+    "unattended-upgrades": "security updates, every day",
     "wget": "the original's list",
 }
 
@@ -27,7 +34,7 @@ PACKAGES = {
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """One family for now: Debian and Ubuntu."""
     supported(facts)
-    packages = {**PACKAGES, **{name: "asked for by the site" for name in site.extra_packages}}
+    assert isinstance(params, SystemParams)
     user = facts.service_user
     return Recipe(
         requirements=[
@@ -36,29 +43,124 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                   "run `sudo dpkg --configure -a` on the host"),
             Check("free on /", "true", lambda a: (facts.root_free_gib >= 2,
                   f"{facts.root_free_gib} GiB"), "at least 2 GiB", "make room: `df -h` shows where"),
+            *([Check("other firewalls", OTHERS, _others, "none", "turn it off (`sudo ufw disable`,"
+                     " `sudo systemctl disable --now firewalld`), or set system.firewall to false")]
+              if site.system.firewall else []),
         ],
         steps={
-            "trust": [Authorities({p.stem: p.read_bytes() for p in site.certificates()})],
-            "index": [PackageIndex()],
-            "updates": [Updates()],
-            "packages": [Package(name, why) for name, why in sorted(packages.items())],
-            "time": [TimeService()],
+            "packages": _packages(site),
             "account": [Account(user, "owns the hub's settings and the shared directories")],
+            "limits": _limits(facts, site),
+            "firewall": _firewall(facts, site),
+            "ssh": [File(SSHD, KEYS_ONLY.encode(), why="keys only: passwords are guessed all day",
+                         after=SSHD_AFTER)] if site.system.ssh_hardening else [],
+            "restart": [Restart()] if params.allow_reboot else [],
         },
-        checks=[
-            Check("a certificate of the web can be checked", TRUST, _trust, "a bundle is there"),
-            Check("git runs", "git --version", _runs("git version"), "git version ..."),
-            Check("sshfs runs", "sshfs --version", _runs("SSHFS version"), "SSHFS version ..."),
-            Check(f"{user} can log in", sh("su -s /bin/sh -c 'cd && echo in' {}", user),
-                  _runs("in"), "in its home"),
-            Check("the clock", "timedatectl show -p NTPSynchronized --value", lambda a: (
-                  a.out.strip() == "yes", a.out.strip() or "cannot be told"), "yes",
-                  "wait a minute; does the host's way out let UDP port 123 pass?", hard=False),
-            Check("restart needed", "[ -e /var/run/reboot-required ] && echo yes || echo no",
-                  lambda a: (a.out.strip() == "no", a.out.strip()), "no",
-                  "restart the host when nobody works: updates wait for it", hard=False),
-        ],
+        checks=_checks(facts, site, user),
     )  # fmt: skip
+
+
+def _packages(site: Site) -> list[Resource]:
+    wanted = {**PACKAGES, **{name: "asked for by the site" for name in site.extra_packages}}
+    if site.system.firewall:
+        wanted["nftables"] = "the packet filter"
+    periodic = 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
+    at = site.system.restart_at
+    restart = f'Unattended-Upgrade::Automatic-Reboot "{"true" if at else "false"}";\n'
+    restart += f'Unattended-Upgrade::Automatic-Reboot-Time "{at}";\n' if at else ""
+    return [
+        Authorities({p.stem: p.read_bytes() for p in site.certificates()}),
+        PackageIndex(),
+        Updates(),
+        *[Package(name, why) for name, why in sorted(wanted.items())],
+        TimeService(),
+        File("/etc/apt/apt.conf.d/20auto-upgrades", periodic.encode(), why="every day"),
+        File("/etc/apt/apt.conf.d/52cyberhubs", restart.encode(),
+             why=f"restarts at {at} if needed" if at else "never restarts by itself"),
+        *[Service(unit, why="security updates") for unit in TIMERS],
+    ]  # fmt: skip
+
+
+def _limits(facts: Facts, site: Site) -> list[Resource]:
+    swap = size(site.system.swap, facts.memory_mib)
+    return [
+        *[Sysctl(key, least, why) for key, (least, why) in SYSCTLS.items()],
+        *([Swap(swap)] if swap else []),
+    ]
+
+
+def open_ports(facts: Facts, site: Site) -> list[int]:
+    """What the firewall lets in: ssh as it came, the web, the hub's own port, the site's wishes."""
+    return sorted({facts.ssh_port or 22, 80, 443, site.port, *site.system.open_ports})
+
+
+def _firewall(facts: Facts, site: Site) -> list[Resource]:
+    if not site.system.firewall:
+        return []
+    ssh, opened = facts.ssh_port or 22, open_ports(facts, site)
+    others = [port for port in opened if port != ssh]
+    return [Firewall(rules(ssh, site.system.ssh_from, others), tuple(opened))]
+
+
+def _checks(facts: Facts, site: Site, user: str) -> list[Check]:
+    login = sh("su -s /bin/sh -c 'ulimit -u' {}", user)
+    wall = [Check("the packet filter is loaded", "nft list table inet cyberhubs | grep -c drop",
+                  lambda a: (a.code == 0, "yes" if a.code == 0 else "no"), "yes",
+                  "run this runbook again")] if site.system.firewall else []  # fmt: skip
+    return [
+        Check("a certificate of the web can be checked", TRUST, _trust, "a bundle is there"),
+        Check("git runs", "git --version", _runs("git version"), "git version ..."),
+        Check("sshfs runs", "sshfs --version", _runs("SSHFS version"), "SSHFS version ..."),
+        Check(f"{user} can log in", sh("su -s /bin/sh -c 'cd && echo in' {}", user),
+              _runs("in"), "in its home"),
+        Check("the clock", "timedatectl show -p NTPSynchronized --value", lambda a: (
+              a.out.strip() == "yes", a.out.strip() or "cannot be told"), "yes",
+              "wait a minute; does the host's way out let UDP port 123 pass?", hard=False),
+        Check("security updates come by themselves", UNATTENDED, lambda a: (
+              a.code == 0, "every day" if a.code == 0 else "no"), "every day",
+              "`systemctl status apt-daily-upgrade.timer` on the host tells why"),
+        *wall,
+        Check("restart needed", NEEDED, lambda a: (a.out.strip() == "no", a.out.strip()), "no",
+              "when nobody works, run this again with -p allow_reboot true", hard=False),
+        Check("processes of one login (limits.conf)", login, _number, "for people on the host only"),
+        Check("processes of one user's server", "true", lambda a: (
+              True, str(site.limits.processes)), "limits.processes of the site"),
+        Check("processes of all together", "cat /proc/sys/kernel/threads-max", _number,
+              "kernel.threads-max"),
+    ]  # fmt: skip
+
+
+# Values that a host with many containers needs. All containers run as one uid, and what Linux
+# counts per uid they share.
+SYSCTLS = {
+    "fs.inotify.max_user_instances": (1024, "each server watches files; counted per uid, shared"),
+    "fs.inotify.max_user_watches": (524288, "one a watched directory; counted per uid, shared"),
+    "vm.max_map_count": (262144, "memory-mapped files of large data"),
+    "net.core.somaxconn": (4096, "connections that wait while everybody logs in at once"),
+    "kernel.pid_max": (131072, "processes and threads of all servers together"),
+    "kernel.threads-max": (65536, "the same, as the kernel counts them"),
+}
+TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
+UNATTENDED = f"systemctl is-active -q {' '.join(TIMERS)} && command -v unattended-upgrade"
+OTHERS = "for u in ufw firewalld; do systemctl is-active -q $u && echo $u; done; :"
+SSHD = "/etc/ssh/sshd_config.d/10-cyberhubs.conf"  # the first value wins: before 50-cloud-init
+KEYS_ONLY = """\
+# Written by runbook 02 (system.ssh_hardening). The first value that sshd reads counts.
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+X11Forwarding no
+"""
+SSHD_AFTER = f"sshd -t || {{ rm -f {SSHD}; exit 1; }}\nsystemctl reload ssh"
+
+
+def _others(answer: Result) -> tuple[bool, str]:
+    names = ", ".join(answer.out.split())
+    return not names, names or "none"
+
+
+def _number(answer: Result) -> tuple[bool, str]:
+    return True, answer.out.strip()
 
 
 TRUST = "[ -s /etc/ssl/certs/ca-certificates.crt ] && echo 'a bundle is there'"

@@ -1,0 +1,151 @@
+"""Runbook 02 on a server: limits, packet filter seen from outside, ssh, restart."""
+
+import socket
+import time
+
+import pytest
+
+SITE = """\
+name: os
+host: {host}
+public_url: http://127.0.0.1:8000
+system: {{ssh_hardening: true, open_ports: [8082], restart_at: "04:30"}}
+"""
+# What answers on a port: bash alone, on minimal hosts there is nothing else.
+LISTEN = (
+    "setsid nohup perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(LocalPort=>{0},Listen=>5,"
+)
+LISTEN += 'ReuseAddr=>1); while($c=$s->accept){{print $c "hello\\n"; close $c}}\' >/dev/null 2>&1 &'
+
+
+@pytest.fixture(scope="module")
+def site(server, tmp_path_factory):
+    """Its site file."""
+    file = tmp_path_factory.mktemp("site") / "os.yaml"
+    file.write_text(SITE.format(host=server.host))
+    return str(file)
+
+
+def answers(server, port):
+    """Whether something answers at the server's own address, seen from outside."""
+    try:
+        with socket.create_connection((server.ip, port), timeout=3) as connection:
+            return connection.recv(5) == b"hello"
+    except OSError:
+        return False
+
+
+def listen(server):
+    for port in (80, 8081, 8082):
+        assert server.sh(LISTEN.format(port))[0] == 0
+    for _ in range(50):
+        if server.sh("grep -c ':1F9[12] .* 0A ' /proc/net/tcp")[1] == "2\n":
+            return
+        time.sleep(0.1)
+    raise AssertionError("nothing listens")
+
+
+def test_the_plan_names_what_would_be_closed(operator, server, site):
+    listen(server)
+    assert [answers(server, port) for port in (80, 8081, 8082)] == [True] * 3
+    done = operator.papermill("02_prepare_os", site=site)
+    assert done.code == 0, done.out
+    again = operator.papermill("02_prepare_os", site=site)
+    assert again.rows("changed") == []
+    assert again.meta["round_trips"] <= 3
+    server.sh("nft delete table inet cyberhubs")
+    dry = operator.papermill("02_prepare_os", site=site, dry_run="true")
+    assert dry.rows("would change") == ["firewall"]
+    (row,) = dry.reports["Firewall (dry run: nothing is changed)"]["rows"]
+    assert row["note"] == "open: 22, 80, 443, 8000, 8082; closes 8081, where something listens"
+    assert operator.papermill("02_prepare_os", site=site).rows("changed") == ["firewall"]
+
+
+def test_only_the_open_ports_answer_from_outside(server):
+    assert [answers(server, port) for port in (80, 8081, 8082)] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("tamper", "shown"),
+    [
+        ("nft flush table inet cyberhubs", "firewall"),
+        ("systemctl disable -q cyberhubs-firewall", "firewall"),
+        ("sed -i s/443/444/ /etc/cyberhubs/firewall.nft", "firewall"),
+        ("sed -i /max_user_watches/d /etc/sysctl.d/60-cyberhubs.conf", "fs.inotify.max_user_watches"),
+        ("echo 100 > /proc/sys/fs/inotify/max_user_instances", "fs.inotify.max_user_instances"),
+        ("echo PermitRootLogin yes > /etc/ssh/sshd_config.d/10-cyberhubs.conf",
+         "file /etc/ssh/sshd_config.d/10-cyberhubs.conf"),
+        ("rm /etc/apt/apt.conf.d/20auto-upgrades", "file /etc/apt/apt.conf.d/20auto-upgrades"),
+    ],
+)  # fmt: skip
+def test_what_was_tampered_with_is_shown_and_put_right(operator, server, site, tamper, shown):
+    assert server.sh(tamper)[0] == 0
+    done = operator.papermill("02_prepare_os", site=site)
+    assert done.code == 0, done.out
+    assert done.rows("changed") == [shown]
+
+
+def test_higher_values_and_other_lines_stay(operator, server, site):
+    file = "/etc/sysctl.d/60-cyberhubs.conf"
+    server.sh(f"echo 999999 > /proc/sys/kernel/pid_max; sed -i /pid_max/d {file}")
+    server.sh(f"echo 'kernel.sysrq = 0' >> {file}")
+    assert operator.papermill("02_prepare_os", site=site).rows("changed") == ["kernel.pid_max"]
+    _, text = server.sh("cat /etc/sysctl.d/60-cyberhubs.conf /proc/sys/kernel/pid_max")
+    assert "kernel.sysrq = 0" in text
+    assert "kernel.pid_max = 999999" in text
+    assert text.endswith("\n999999\n")
+
+
+def test_ssh_takes_keys_only(server):
+    _, text = server.sh("sshd -T")
+    assert "passwordauthentication no" in text
+    assert "permitrootlogin without-password" in text
+
+
+def test_nobody_is_locked_out(operator, server, site, tmp_path):
+    """Rules that shut out the operator go by themselves, and nothing is enabled."""
+    server.sh("systemctl disable -q cyberhubs-firewall; nft delete table inet cyberhubs")
+    file = tmp_path / "narrow.yaml"
+    text = SITE.format(host=server.host).replace(
+        "ssh_hardening", "ssh_from: [192.0.2.0/24], ssh_hardening"
+    )
+    file.write_text(text)
+    done = operator.papermill("02_prepare_os", site=str(file))
+    assert done.code == 1
+    assert "no new ssh connection came through" in done.out
+    end = time.monotonic() + 90
+    while server.sh("nft list table inet cyberhubs")[0] == 0:
+        assert time.monotonic() < end, "still locked out"
+        time.sleep(1)
+    assert server.sh("systemctl is-enabled -q cyberhubs-firewall")[0] != 0
+    assert operator.papermill("02_prepare_os", site=site).rows("changed") == ["firewall"]
+
+
+def test_a_restart_only_if_it_is_allowed(operator, server, site):
+    server.sh("touch /run/reboot-required")
+    booted = server.booted
+    done = operator.papermill("02_prepare_os", site=site)
+    assert "restart needed" in done.rows("warning")
+    assert server.booted == booted
+    done = operator.papermill("02_prepare_os", site=site, allow_reboot="true")
+    assert done.code == 0, done.out
+    assert done.rows("changed") == ["restart"]
+    assert server.booted != booted
+    assert "restart needed" in done.rows("ok")
+
+
+def test_all_of_it_is_there_after_the_restart(operator, server, site):
+    done = operator.papermill("02_prepare_os", site=site, allow_reboot="true")
+    assert done.rows("changed") == []
+    listen(server)
+    assert [answers(server, port) for port in (80, 8081, 8082)] == [True, False, True]
+    assert server.sh("cat /proc/sys/kernel/pid_max")[1] == "999999\n"
+
+
+def test_another_firewall_is_not_fought(operator, server, site):
+    server.sh("printf '[Service]\\nExecStart=/bin/sleep 999\\n' > /run/systemd/system/ufw.service;"
+              " systemctl daemon-reload; systemctl start ufw")  # fmt: skip
+    done = operator.papermill("02_prepare_os", site=site)
+    assert done.code == 1
+    assert "other firewalls is 'ufw'" in done.out
+    server.sh("systemctl stop ufw")
