@@ -1,0 +1,74 @@
+"""What a newcomer does: one command, in a fresh copy on a machine that has only git and Python."""
+
+import re
+import subprocess
+
+import pytest
+from testhost.testhost import TestHost
+
+from cyberhubs_lib.site import REPOSITORY
+
+# What git does not keep; a checkout without .git does as well.
+NOT_OURS = [
+    ".git",
+    ".venv",
+    "runs",
+    "_build",
+    "*_cache",
+    "__pycache__",
+    ".hypothesis",
+    "*.local.yaml",
+]
+
+
+def ssh(server, command, sent=b""):
+    """The newcomer's own session: exit code and all that was printed."""
+    done = subprocess.run([*server.ssh_command(), command], input=sent,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+    return done.returncode, done.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """Fresh Debian 13 with a copy of this repository; the newcomer is `debian`, who may use sudo."""
+    tar = ["tar", "-c", *[f"--exclude={name}" for name in NOT_OURS], "."]
+    copy = subprocess.run(tar, cwd=REPOSITORY, stdout=subprocess.PIPE, check=True).stdout
+    with TestHost.up("newcomer", disk_gib=0) as server:
+        code, out = server.sh("apt-get -q update && apt-get -qy install --no-install-recommends"
+                              " git python3 curl")  # fmt: skip
+        assert code == 0, out
+        code, out = ssh(server, "mkdir cyberhubs && tar -x -C cyberhubs", copy)
+        assert code == 0, out
+        yield server
+
+
+def demo(server, *words):
+    """`./cyberhubs demo` in the clone."""
+    return ssh(server, " ".join(["cd cyberhubs && ./cyberhubs demo", *words]))
+
+
+def test_one_command_brings_up_a_hub(machine):
+    code, out = demo(machine)
+    assert code == 0, out
+    said = "needs a Docker engine, there is none. Installing from the distribution: docker.io"
+    assert said in out
+    assert "Installing from the distribution: python3-venv" in out
+    *_, where, how, ada, _ben, _mallory = out.strip().splitlines()
+    assert where == "The hub is at http://127.0.0.1:8000"
+    assert "stand-in for GitHub" in how
+    assert ada.split()[0] == "ada"
+    assert machine.sh("curl -fsS http://127.0.0.1:8000/hub/login | grep -c 'Sign in'")[1] != "0\n"
+
+
+def test_a_second_demo_takes_seconds_and_changes_nothing(machine):
+    code, out = demo(machine)
+    assert code == 0, out
+    lines = [line for line in out.splitlines() if re.match(r"\d\d_", line)]
+    assert len(lines) == 4
+    assert all(" ok" in line and "changed" not in line for line in lines), out
+
+
+def test_all_of_it_is_removed_again(machine):
+    assert demo(machine, "--down", "--data")[0] == 0
+    _, left = machine.sh("docker ps -aq; docker volume ls -q; ls -A ~debian/.local/share/cyberhubs")
+    assert left == ""
