@@ -135,7 +135,7 @@ def test_mallory_reads_why_not(demo_hub, page, picture):
     expect(page.locator("body")).to_contain_text("Ask an administrator")
     assert page.get_by_text("not on the list").count() == 1
     picture("refused")
-    page.get_by_role("link", name="sign in again").click()
+    page.get_by_role("link", name="Sign in again").click()
     expect(page.get_by_role("heading")).to_have_text("A hub to try")
     expect(page.locator("body")).to_contain_text("stand-in for GitHub, without a password")
     picture("login")
