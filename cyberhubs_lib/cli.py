@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 
 from . import demo, drift
@@ -13,9 +12,9 @@ from .errors import CyberhubsError
 from .host import PASSWORD_VARIABLE, connect
 from .params import describe
 from .runs import parse_parameters, run_and_tell
-from .site import REPOSITORY
+from .shell import sh
 from .sitefile import load_site
-from .table import RUNBOOKS, RUNBOOKS_DIR
+from .table import RUNBOOKS
 
 HUB_COMMANDS = {
     "up": "up -d --wait",
@@ -82,8 +81,10 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser(
         "lab",
         help="step through the runbooks in JupyterLab",
+        description="In fresh copies under runs/, which are the records of what was done.",
         epilog="All further arguments go to JupyterLab: ./cyberhubs lab --no-browser --port 8889",
     )
+    one.add_argument("--site", default="", help="filled in on each page")
     one.set_defaults(do=_lab, more=[])
     return top
 
@@ -145,9 +146,9 @@ def _book(args: argparse.Namespace) -> int:
 
 
 def _lab(args: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "jupyterlab", "--notebook-dir", str(REPOSITORY)]
-    opening = f"--LabApp.default_url=/lab/tree/{RUNBOOKS_DIR.name}/00_start_here.ipynb"
-    return subprocess.run([*command, opening, *args.more], check=False).returncode
+    from .lab import lab
+
+    return lab(args.site, args.more)
 
 
 def main(arguments: list[str] | None = None) -> int:

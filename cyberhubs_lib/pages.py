@@ -63,6 +63,9 @@ def _read(file: Path) -> NotebookNode:
 def _verdict(nb: NotebookNode, record: Record) -> str:
     """The note at the top of an executed page: when, in which way, with what result."""
     began = str(nb.metadata.get("papermill", {}).get("start_time", ""))[:16].replace("T", " ")
+    in_lab = re.match(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)\d\dZ_", record.path.name)
+    if not began and in_lab:  # there the name tells when
+        began = "{}-{}-{} {}:{}".format(*in_lab.groups())
     when = f"Run on {began} UTC" if began else "Run"
     code = [cell for cell in nb.cells if cell.cell_type == "code"]
     for cell in code:

@@ -64,6 +64,11 @@ class Record:
                     yield output["metadata"][MIME]
 
     @property
+    def was_run(self) -> bool:
+        """Whether any cell was."""
+        return any(cell.get("execution_count") for cell in self.read().cells)
+
+    @property
     def is_dry(self) -> bool:
         """Whether nothing was to be changed."""
         return any(report.get("dry_run") for report in self.reports())
@@ -84,13 +89,17 @@ def place(site: str, host: str) -> Path:
     return RUNS / re.sub(r"[^A-Za-z0-9.@_-]", "-", label)
 
 
+def stamp() -> str:
+    """The time at which a record begins, as its name tells it."""
+    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+
+
 def run(name: str, parameters: dict[str, object], out: Path | None = None) -> Record:
     """Execute one runbook and keep the result. Raises SettingsError, RunFailed."""
     name, found = entry(name)
     params = check(found.params, parameters)
     if out is None:
-        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        out = place(params.site, params.host) / f"{stamp}_{name}.ipynb"
+        out = place(params.site, params.host) / f"{stamp()}_{name}.ipynb"
     out.parent.mkdir(parents=True, exist_ok=True)
     given = {key: value for key, value in params.model_dump().items() if key in parameters}
     _execute(path(name), out, given)
@@ -172,7 +181,8 @@ def run_and_tell(names: list[str], parameters: dict[str, object]) -> list[Record
 
 def latest(site: str) -> dict[str, Record]:
     """The newest record of each runbook of this site; a dry run only where there is nothing else."""
-    found = [r for r in map(Record, sorted(place(site, "").glob("*.ipynb"))) if r.name in RUNBOOKS]
+    every = map(Record, sorted(place(site, "").glob("*.ipynb")))
+    found = [record for record in every if record.name in RUNBOOKS and record.was_run]
     rehearsed = {record.name: record for record in found if record.is_dry}
     return rehearsed | {record.name: record for record in found if not record.is_dry}
 
