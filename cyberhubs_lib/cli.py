@@ -7,7 +7,7 @@ import os
 import sys
 
 from . import demo, drift
-from .compose import compose
+from .compose import REMOVE_SERVERS, compose
 from .errors import CyberhubsError
 from .host import PASSWORD_VARIABLE, connect
 from .params import describe
@@ -61,12 +61,12 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser(
         "drift",
-        help="is the host still as wanted? changes nothing, fit for cron",
+        help="is the server still as wanted? changes nothing, fit for cron",
         epilog="exit code: 0 as wanted, 2 something differs, 1 it could not be told",
     )
     which = one.add_mutually_exclusive_group(required=True)
-    which.add_argument("--site", default="")
-    which.add_argument("--host", default="", help="with the defaults of a site")
+    which.add_argument("--site", default="", help="its machine and its hub")
+    which.add_argument("--host", default="", help="a machine, with the defaults of a site")
     one.set_defaults(do=_drift)
 
     one = commands.add_parser("hub", help="the running service of a site")
@@ -114,9 +114,8 @@ def _ask_password(site_name: str, target: str) -> None:
 
 def _up(args: argparse.Namespace) -> int:
     site = load_site(args.site)
-    host = drift.host_runbooks(site)
     _ask_password(args.site, "")
-    for name in [n for n in RUNBOOKS if n in host or RUNBOOKS[n].root != "always"]:
+    for name in ["00_start_here", *drift.site_runbooks(site)]:
         more = {"confirm": args.confirm} if "confirm" in RUNBOOKS[name].params.model_fields else {}
         run_and_tell([name], {"site": args.site, "dry_run": args.dry_run, **more})
     return 0
@@ -125,7 +124,9 @@ def _up(args: argparse.Namespace) -> int:
 def _drift(args: argparse.Namespace) -> int:
     _ask_password(args.site, args.host)
     given = {name: value for name in ("site", "host") if (value := getattr(args, name))}
-    report, code = drift.drift(drift.host_runbooks(load_site(args.site)), given)
+    site = load_site(args.site)
+    names = drift.site_runbooks(site) if args.site else drift.host_runbooks(site)
+    report, code = drift.drift(names, given)
     print(report)
     return code
 

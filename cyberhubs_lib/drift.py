@@ -1,4 +1,4 @@
-"""Drift: is a host still as wanted? The runbooks of the host in dry run, and one table of them."""
+"""Drift: is a server still as wanted? Its runbooks in dry run, and one table of them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def host_runbooks(site: Site) -> list[str]:
     """Those that prepare the machine. Data in a Docker volume (the demo) need no disk."""
     names = [name for name, entry in RUNBOOKS.items() if entry.root == "always"]
     return [n for n in names if site.data_root.startswith("/") or n != "03_prepare_storage"]
+
+
+def site_runbooks(site: Site) -> list[str]:
+    """Those of the machine, and those of the hub on it: in order, all that a site is made of."""
+    host = host_runbooks(site)
+    return [name for name, entry in RUNBOOKS.items() if name in host or entry.root == "remote"]
 
 
 def drift(names: list[str], parameters: dict[str, object]) -> tuple[Report, int]:

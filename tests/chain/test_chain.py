@@ -55,6 +55,21 @@ def test_images_lie_on_the_data_disk(chain):
     assert len(set(out.split())) == 1
 
 
+def test_drift_looks_at_the_hub_too(chain):
+    operator, server, site = chain
+    drift = [sys.executable, "-m", "cyberhubs_lib", "drift", "--site", str(site)]
+    done = operator.call(*drift)
+    assert done.code == 0, done.out
+    server.sh(
+        "echo ' ' >> /opt/cyberhubs/rehearsal/hub.json; docker stop cyberhubs-rehearsal-hub-1"
+    )
+    done = operator.call(*drift)
+    assert done.code == 2
+    found = [line.split("  ")[0] for line in done.out.splitlines() if "would change" in line][1:]
+    assert found == ["06 file /opt/cyberhubs/rehearsal/hub.json", "09 service hub"]
+    assert operator.call(*[*drift[:3], "up", "--site", str(site)]).code == 0
+
+
 def test_no_secret_is_anywhere_it_should_not_be(chain):
     operator, server, _ = chain
     _, secrets = server.sh("cat /opt/cyberhubs/rehearsal/secrets/*_t* /opt/*/*/secrets/oauth*")

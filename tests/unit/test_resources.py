@@ -28,7 +28,7 @@ container = Container("hub", "p", "i:1", "abc", "docker compose ")
 
 CASES = [
     (PackageIndex(), Result(0, "never\n"), {"age": "never read"}),
-    (PackageIndex(), Result(0, "young\n"), {"age": "under a day"}),
+    (PackageIndex(), Result(0, "young\n"), {"age": "under two days"}),
     (Updates(), Result(0, APT), {"waiting": "2 packages"}),
     (Package("git"), Result(0, "installed"), {"state": "installed"}),
     (Package("git"), Result(0, "config-files"), {"state": "missing"}),
