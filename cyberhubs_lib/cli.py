@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(do=_drift)
 
     one = commands.add_parser("hub", help="the running service of a site")
-    one.add_argument("action", choices=HUB_COMMANDS)
+    one.add_argument("action", choices=HUB_COMMANDS, help="down also ends everybody's servers")
     one.add_argument("--site", default="demo")
     one.set_defaults(do=_hub)
 
@@ -135,7 +135,10 @@ def _hub(args: argparse.Namespace) -> int:
     site = load_site(args.site)
     host = connect(site.host or "localhost", site.identity_file or None, site.accept_new_host_key)
     host.root = not host.is_local or site.data_root.startswith("/")
-    print(host.read(f"({compose(site, host.facts)}{HUB_COMMANDS[args.action]}) 2>&1"), end="")
+    script = f"({compose(site, host.facts)}{HUB_COMMANDS[args.action]}) 2>&1"
+    if args.action == "down":  # a network goes only when nobody is on it
+        script = sh(f"({REMOVE_SERVERS}) >/dev/null\n", site.name) + script
+    print(host.read(script), end="")
     return 0
 
 

@@ -7,6 +7,8 @@ from .facts import Facts
 from .shell import sh
 from .site import Site
 
+# what compose does not know: the hub made them, with this label
+REMOVE_SERVERS = "docker ps -aq --filter label=cyberhubs.site={} | xargs -r docker rm -f\n"
 SOCKET = "/var/run/docker.sock"
 
 

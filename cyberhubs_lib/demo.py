@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from .compose import REMOVE_SERVERS
 from .engine import engine
 from .errors import SettingsError
 from .host import Host, connect
@@ -78,10 +79,9 @@ def _remember_port(name: str, port: int) -> None:
 
 
 # what the demo has made, whatever became of its files: by the labels that compose and the hub set
-REMOVE = """
-docker ps -aq --filter label=cyberhubs.site={} | xargs -r docker rm -f
-docker ps -aq --filter label=com.docker.compose.project={} | xargs -r docker rm -f
-docker network ls -q --filter label=com.docker.compose.project={} | xargs -r docker network rm
+REMOVE = f"""{REMOVE_SERVERS}
+docker ps -aq --filter label=com.docker.compose.project={{}} | xargs -r docker rm -f
+docker network ls -q --filter label=com.docker.compose.project={{}} | xargs -r docker network rm
 """
 REMOVE_DATA = """
 docker volume ls -q --filter label=com.docker.compose.project={} | xargs -r docker volume rm -f

@@ -87,6 +87,15 @@ def test_a_kernel_outlives_restarts_of_the_hub(demo_hub, ben):
             assert printed(later, "print(answer)") == "42"
 
 
+def test_the_service_goes_down_although_somebody_works(demo_hub, ben):
+    before = set(demo_hub.left()["volumes"])
+    demo_hub.cli("hub", "down")
+    left = demo_hub.left()
+    assert (left["containers"], left["networks"]) == ([], [])
+    assert set(left["volumes"]) == before
+    demo_hub.again()
+
+
 def test_files_survive_down_and_up(demo_hub, ben):
     with kernel(demo_hub, ben) as client:
         assert printed(client, "n = open('thesis.txt', 'w').write('draft'); print(n)") == "5"
