@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from .contexts import context
 from .facts import Facts
-from .site import Site, is_private
+from .site import Site
 
 SERVER = Path(__file__).parent / "server"
 COPIED = (
@@ -92,15 +92,12 @@ def _login(site: Site) -> dict[str, object]:
 
 
 def bind_address(site: Site) -> str:
-    """Where the port is published. With the stand-in only at the private address of public_url."""
+    """Where the port is published: everywhere, but with the stand-in only here unless the site says."""
     name = urlsplit(site.public_url).hostname or ""
     if site.bind_address:
         return site.bind_address
-    if name == "localhost" or name.endswith(".localhost") or name.startswith("127."):
-        return "127.0.0.1"
-    if not site.login.standin:
-        return "0.0.0.0"
-    return name if is_private(name) and name.replace(".", "").isdigit() else "127.0.0.1"
+    here = name == "localhost" or name.endswith(".localhost") or name.startswith("127.")
+    return "127.0.0.1" if here or site.login.standin else "0.0.0.0"
 
 
 def http_port(site: Site) -> int:

@@ -27,6 +27,7 @@ SITE = """\
 name: rehearsal
 host: {host}
 public_url: http://{ip}
+bind_address: {ip}
 storage: {{volumes: [{{device: {device}}}]}}
 login: {{standin: [{{login: ada, id: 1001}}, {{login: ben, id: 1002}}, {{login: mallory, id: 1003}}]}}
 admins: [ada]

@@ -51,7 +51,7 @@ def test_a_volume_lies_below_docker():
     [
         ("http://127.0.0.1:8000", True, "127.0.0.1"),
         ("http://localhost", False, "127.0.0.1"),
-        ("http://172.18.0.2", True, "172.18.0.2"),
+        ("http://172.18.0.2", True, "127.0.0.1"),
         ("http://172.18.0.2", False, "0.0.0.0"),
         ("https://hub.example.org", False, "0.0.0.0"),
     ],
