@@ -65,7 +65,11 @@ def site_file(server: TestHost, folder: Path) -> Path:
 
 def environment(server: TestHost, site: Path) -> dict[str, str]:
     """Parameters by environment: the committed parameter cells stay as they are."""
-    return {"CYBERHUBS_SITE": str(site), "CYBERHUBS_CONFIRM": str(server.device)}
+    return {
+        "CYBERHUBS_TEST": "1",
+        "CYBERHUBS_SITE": str(site),
+        "CYBERHUBS_CONFIRM": str(server.device),
+    }
 
 
 def normalise(notebook: Path) -> None:

@@ -91,7 +91,7 @@ def test_stopped_before_any_cell_it_goes_on(operator, server, runbook, tmp_path)
         cells = json.load(file)["cells"]
     code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     env = operator.environment(
-        CYBERHUBS_HOST=server.host, CYBERHUBS_DEVICE=str(server.device),
+        CYBERHUBS_TEST="1", CYBERHUBS_HOST=server.host, CYBERHUBS_DEVICE=str(server.device),
         CYBERHUBS_CONFIRM=str(server.device),
     )  # fmt: skip
     for n in range(1, len(code)):
