@@ -18,7 +18,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check(
                 "may become root",
                 "true",
-                lambda a: (facts.sudo in ("root", "free", "password"), facts.sudo),
+                lambda a: (facts.sudo in ("root", "free", "password"), SUDO.get(facts.sudo, "no")),
                 "root, or sudo",
                 "log in as the account that your provider made",
             ),
@@ -62,6 +62,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     )
 
 
+SUDO = {"root": "is root", "free": "sudo", "password": "perhaps: sudo asks for a password"}
 WRITABLE = 't=$(mktemp) && echo x > "$t" && [ -s "$t" ]; c=$?; rm -f "$t"; exit $c'
 
 
