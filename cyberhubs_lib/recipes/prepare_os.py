@@ -52,8 +52,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "account": [Account(user, "owns the hub's settings and the shared directories")],
             "limits": _limits(facts, site),
             "firewall": _firewall(facts, site),
-            "ssh": [File(SSHD, KEYS_ONLY.encode(), why="keys only: passwords are guessed all day",
-                         after=SSHD_AFTER)] if site.system.ssh_hardening else [],
+            "remote_login": _keys_only() if site.system.ssh_hardening else [],
             "restart": [Restart()] if params.allow_reboot else [],
         },
         checks=_checks(facts, site, user),
@@ -105,6 +104,10 @@ def _firewall(facts: Facts, site: Site) -> list[Resource]:
 def _checks(facts: Facts, site: Site, user: str) -> list[Check]:
     login = sh("su -s /bin/sh -c 'ulimit -u' {}", user)
     wall = [Check("the packet filter is loaded", "nft list table inet cyberhubs | grep -c drop",
+def _keys_only() -> list[Resource]:
+    return [File(SSHD, KEYS_ONLY.encode(), why="passwords are guessed all day", after=SSHD_AFTER)]
+
+
                   lambda a: (a.code == 0, "yes" if a.code == 0 else "no"), "yes",
                   "run this runbook again")] if site.system.firewall else []  # fmt: skip
     return [

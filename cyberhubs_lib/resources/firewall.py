@@ -39,10 +39,11 @@ table inet cyberhubs {{
     # What is meant for the host itself.
     chain input {{
         type filter hook input priority filter - 10; policy accept;
+        ip daddr 169.254.169.254 reject comment "if it is on the host itself"
         ct state established,related accept
         ct state invalid drop
         iif "lo" accept
-        meta l4proto {{ icmp, ipv6-icmp }} accept
+        meta l4proto {{ 1, 58 }} accept comment "ICMP; by number: small hosts know no names"
         iifname "docker0" accept
         iifname "br-*" accept
         udp dport {{ 68, 546 }} accept comment "addresses by DHCP"

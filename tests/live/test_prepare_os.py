@@ -139,7 +139,7 @@ def test_all_of_it_is_there_after_the_restart(operator, server, site):
     assert done.rows("changed") == []
     listen(server)
     assert [answers(server, port) for port in (80, 8081, 8082)] == [True, False, True]
-    assert server.sh("cat /proc/sys/kernel/pid_max")[1] == "999999\n"
+    assert server.sh("cat /proc/sys/kernel/pid_max")[1].split() == ["999999"]
 
 
 def test_another_firewall_is_not_fought(operator, server, site):
