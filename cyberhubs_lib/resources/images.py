@@ -39,7 +39,12 @@ rm -rf var/cache/apt/*.bin var/cache/apt/archives/*.deb var/lib/apt/lists/* \
 printf 'deb %s SUITE main\ndeb %s SUITE-updates main\ndeb %s SUITE-security main\n' \
   "$mirror" "$mirror" "$security" > etc/apt/sources.list
 tar -c . | docker import - IMAGE
-""".replace("SUITE", SUITE).replace("IMAGE", MADE)
+"""
+
+
+def debootstrap(suite: str, image: str) -> str:
+    """Shell text that makes `image` from the packages of a release of Debian."""
+    return DEBOOTSTRAP.replace("SUITE", suite).replace("IMAGE", image)
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ def bottom(host: Host, client: docker.DockerClient, base: str, tell: Callable[[s
             f"no registry ({_said(error)}): making {MADE} from Debian's packages,"
             " with debootstrap, which is installed as root if it is missing"
         )
-    host.read(f"({DEBOOTSTRAP}) </dev/null", root=True)
+    host.read(f"({debootstrap(SUITE, MADE)}) </dev/null", root=True)
     return MADE
 
 

@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import docker
-from docker.errors import APIError, BuildError, ImageNotFound, NotFound
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound, NotFound
 
+from cyberhubs_lib.contexts import SUITE
 from cyberhubs_lib.host import connect
-from cyberhubs_lib.resources.images import bottom
+from cyberhubs_lib.resources.images import bottom, debootstrap
 
 PREFIX = "cyberhubs-test-"
 NETWORK = PREFIX + "net"
@@ -79,9 +80,20 @@ def ssh_key() -> Path:
     return key
 
 
-def base_image(client: docker.DockerClient) -> str:
-    """Name of a plain Debian image, got the way the product gets one."""
-    return bottom(connect("localhost"), client, "", print)
+def base_image(client: docker.DockerClient, suite: str) -> str:
+    """Name of a plain Debian image of this release, got the way the product gets one."""
+    host, made = connect("localhost"), f"cyberhubs/debian:{suite}"
+    if suite == SUITE:
+        return bottom(host, client, "", print)
+    for name in (f"debian:{suite}-slim", made):
+        if client.images.list(name):
+            return name
+    try:
+        client.images.pull("debian", f"{suite}-slim")
+        return f"debian:{suite}-slim"
+    except DockerException:  # no registry
+        host.read(f"({debootstrap(suite, made)}) </dev/null", root=True)
+        return made
 
 
 def build_image(suite: str = "trixie") -> str:
@@ -93,7 +105,7 @@ def build_image(suite: str = "trixie") -> str:
 def _build_image(suite: str) -> str:
     client = docker.from_env(timeout=900)
     tag = f"{PREFIX}host:{suite}"
-    base = base_image(client)
+    base = base_image(client, suite)
     files = {name: (CONTEXT / name).read_bytes() for name in ("Dockerfile", "test-init")}
     files |= {f"ca/{path.name}": path.read_bytes() for path in sorted(SITE_CAS.glob("*.crt"))}
     digest = hashlib.sha256(repr((client.images.get(base).id, sorted(files.items()))).encode())
