@@ -21,13 +21,9 @@ from docker.errors import DockerException
 
 from .errors import CommandFailed, ConnectionLost, PreconditionFailed
 from .host import Host
-from .transport import Ssh
+from .transport import Ssh, interpreter
 
-# as the login user if it may use Docker, otherwise through sudo
-DIAL = (
-    "docker ps -q >/dev/null 2>&1 && exec docker system dial-stdio;"
-    " exec sudo -n docker system dial-stdio"
-)
+DIAL = "docker system dial-stdio"
 TIMEOUT = 1800  # seconds without a byte: a build step that compiles may be silent for long
 
 
@@ -37,7 +33,9 @@ def engine(host: Host) -> Iterator[docker.DockerClient]:
     with contextlib.ExitStack() as stack:
         where = None
         if isinstance(host.transport, Ssh):
-            where = stack.enter_context(_tunnel(host.transport.open()))
+            may = host.facts.docker_as == "docker"
+            dial = interpreter(*((None, "") if may else host.become()), DIAL)
+            where = stack.enter_context(_tunnel(host.transport.open(), dial))
         try:
             client = (
                 docker.DockerClient(f"unix://{where}", version="auto", timeout=TIMEOUT)
@@ -69,24 +67,26 @@ def engine(host: Host) -> Iterator[docker.DockerClient]:
 
 
 @contextlib.contextmanager
-def _tunnel(transport: paramiko.Transport) -> Iterator[Path]:
+def _tunnel(transport: paramiko.Transport, dial: tuple[str, str]) -> Iterator[Path]:
     """A local socket whose connections end in the remote engine; only this user can open it."""
     with tempfile.TemporaryDirectory(prefix="cyberhubs-") as folder:
         path = Path(folder) / "docker.sock"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
             listener.listen()
-            threading.Thread(target=_accept, args=(listener, transport), daemon=True).start()
+            threading.Thread(target=_accept, args=(listener, transport, dial), daemon=True).start()
             yield path
 
 
-def _accept(listener: socket.socket, transport: paramiko.Transport) -> None:
+def _accept(listener: socket.socket, transport: paramiko.Transport, dial: tuple[str, str]) -> None:
+    command, first = dial
     with contextlib.suppress(OSError):  # the listener was closed: the end
         while True:
             here, _ = listener.accept()
             try:
                 channel = transport.open_session()
-                channel.exec_command(DIAL)
+                channel.exec_command(command)
+                channel.sendall(first.encode())
             except (paramiko.SSHException, EOFError):  # the connection is gone: say so at once
                 here.close()
                 continue

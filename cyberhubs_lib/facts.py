@@ -25,6 +25,7 @@ echo "init=$(cat /proc/1/comm)"
 echo "ssh_port=${SSH_CONNECTION##* }"
 D=docker; docker ps -q >/dev/null 2>&1 || D="sudo -n docker"
 echo "docker=$($D version -f '{{.Server.Version}}' 2>/dev/null)"
+echo "docker_as=${D% docker}"
 echo "docker_root=$($D info -f '{{.DockerRootDir}}' 2>/dev/null)"
 echo "docker_cli=$(command -v docker)"
 echo "compose=$(docker compose version --short 2>/dev/null)"
@@ -42,6 +43,7 @@ def question(service_user: str = "") -> str:
 
 MIN_MEMORY_MIB = 3500  # hub 250 MB + Docker 130 MB + system, and a few users of 500 MB each
 MIN_FREE_GIB = 10  # images of the hub and one application hub, twice during an upgrade
+NOT_YET = "?"  # the owner of files while the service account is missing
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,9 @@ class Facts:
     """A machine: memory in MiB, free disk of / in GiB; sudo is root, free, password or refused.
 
     ssh_port is the host's own port of the connection in use, 0 if it is not ssh.
+    open_files is the most that any process here may have (hard limit; 0 is no limit).
+    docker_as is `docker` if the login user may use the engine. A missing service account is uid -1.
+
     """
 
     id: str
@@ -73,6 +78,7 @@ class Facts:
     docker_cli: str
     compose: str
     docker_root: str
+    docker_as: str
     docker_gid: int
     service_user: str
     service_uid: int
@@ -80,6 +86,11 @@ class Facts:
 
     @property
     def family(self) -> str:
+    @property
+    def owner(self) -> str:
+        """uid:gid of the service account; NOT_YET while there is none."""
+        return f"{self.service_uid}:{self.service_gid}" if self.service_uid >= 0 else NOT_YET
+
         """debian, rhel, or the plain id: by ID, then by ID_LIKE."""
         words = [self.id, *self.like.split()]
         if "debian" in words or "ubuntu" in words:
@@ -93,9 +104,9 @@ def parse_facts(text: str) -> Facts:
     """Facts from `key=value` lines; what is missing or garbled is empty or 0, never an error."""
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
-    def number(key: str) -> int:
+    def number(key: str, missing: int = 0) -> int:
         value = found.get(key, "").strip()
-        return int(value) if value.isascii() and value.isdigit() else 0
+        return int(value) if value.isascii() and value.isdigit() else missing
 
     def word(key: str) -> str:
         return found.get(key, "").strip()
@@ -106,10 +117,10 @@ def parse_facts(text: str) -> Facts:
         cpus=number("cpus"), memory_mib=number("memory_kib") // 1024,
         root_free_gib=round(number("root_free_kib") / 1024**2, 1), user=word("user"),
         uid=number("uid"), gid=number("gid"), home=word("home"), sudo=word("sudo"),
-        init=word("init"), ssh_port=number("ssh_port"),
-        docker=word("docker"), docker_cli=word("docker_cli"),
+        init=word("init"), open_files=number("open_files"), ssh_port=number("ssh_port"),
+        docker=word("docker"), docker_cli=word("docker_cli"), docker_as=word("docker_as"),
         compose=word("compose"), docker_root=word("docker_root"),
         docker_gid=number("docker_gid"),
-        service_user=word("service_user"), service_uid=number("service_uid"),
-        service_gid=number("service_gid"),
+        service_user=word("service_user"), service_uid=number("service_uid", -1),
+        service_gid=number("service_gid", -1),
     )  # fmt: skip

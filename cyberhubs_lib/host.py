@@ -7,7 +7,7 @@ import re
 import secrets
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from getpass import getpass
 
@@ -51,13 +51,19 @@ class Host:
     @cached_property
     def facts(self) -> Facts:
         """What this machine is: one round trip, once."""
-        return parse_facts(self.batch([question(self.service_user)], root=False)[0].out)
+        asked = [question(self.service_user)]
+        facts = self.facts = parse_facts(self.batch(asked, root=False)[0].out)
+        if self.root and facts.sudo == "password" and facts.docker_cli and not facts.docker:
+            as_root = parse_facts(self.batch(asked)[0].out)  # this account may not ask Docker
+            names = ("docker", "docker_root", "docker_gid", "compose")
+            facts = replace(facts, **{name: getattr(as_root, name) for name in names})
+        return facts
 
     def run(self, script: str, root: bool | None = None) -> Result:
         """Run a script; any exit code is an answer."""
         become, password = None, ""
         if self.root if root is None else root:
-            become, password = self._become()
+            become, password = self.become()
         began = time.monotonic()
         try:
             result = self.transport.run("export LC_ALL=C.UTF-8\n" + script, become, password)
@@ -115,7 +121,8 @@ class Host:
         """A new login, so that new group memberships count."""
         self.transport.close()
 
-    def _become(self) -> tuple[str | None, str]:
+    def become(self) -> tuple[str | None, str]:
+        """How this login becomes root, and with which password. Raises PreconditionFailed."""
         sudo = self.facts.sudo
         if sudo == "root":
             return None, ""

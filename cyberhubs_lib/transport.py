@@ -44,17 +44,17 @@ class Transport(Protocol):
         """Give the connection back."""
 
 
-def interpreter(become: str | None, password: str) -> tuple[str, str]:
-    """The command that reads a script from stdin, and what to send before the script.
+def interpreter(become: str | None, password: str, command: str = "sh -s") -> tuple[str, str]:
+    """The command that reads stdin (a script), as root if asked, and what to send before it.
 
     With a password, sudo may or may not read it (NOPASSWD): the shell skips to the start mark, so
     that a password that was not asked for is never run as a command.
     """
     if become is None:
-        return "sh -s", ""
+        return command, ""
     if not password:
-        return "sudo -n sh -s", ""
-    skip = f'while IFS= read -r l; do [ "$l" = "{START}" ] && break; done; exec sh -s'
+        return f"sudo -n {command}", ""
+    skip = f'while IFS= read -r l; do [ "$l" = "{START}" ] && break; done; exec {command}'
     return sh("sudo -k -S -p {} sh -c {}", "", skip), f"{password}\n{START}\n"
 
 

@@ -17,7 +17,7 @@ from ..shell import keep_secret, sh
 from ..site import Site
 from ..state import Resource
 from ..transport import Result
-from .recipe import Recipe
+from .recipe import Recipe, account_exists, docker_answers
 
 SECRET_VARIABLE = "CYBERHUBS_CLIENT_SECRET"
 
@@ -25,7 +25,7 @@ SECRET_VARIABLE = "CYBERHUBS_CLIENT_SECRET"
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """Files only; nothing is started."""
     home = site.directory(facts.home)
-    owner = f"{facts.service_uid}:{facts.service_gid}"
+    owner = facts.owner
     rendered = files(site, facts)
     folders = ["", "hub", "hub/templates", "standin", "docs"]
     html = built(site) if site.docs.readers != "nobody" else None
@@ -49,17 +49,13 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
 
 
 def _requirements(site: Site, facts: Facts) -> list[Check]:
-    engine = Check(
-        "Docker", "true", lambda a: (bool(facts.docker), facts.docker or "does not answer"),
-        "an engine that answers", "run 04_install_docker first; here, start Docker",
-    )  # fmt: skip
+    first = [docker_answers(facts), account_exists(facts), _client_secret(site)]
     if not site.data_root.startswith("/"):
-        return [engine, _client_secret(site)]
+        return first
     root = data_root(site, facts)
     there = sh("ls -d {}/data {}/user {}/jupyterhub_users", root, root, root)
     return [
-        engine,
-        _client_secret(site),
+        *first,
         Check(f"directories in {root}", there,
               lambda a: (a.code == 0, "there" if a.code == 0 else "missing"), "there",
               "run 03_prepare_storage first"),

@@ -11,7 +11,7 @@ from ..shell import sh
 from ..site import Site
 from ..state import Resource
 from ..transport import Result
-from .recipe import Recipe
+from .recipe import Recipe, docker_answers
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -22,8 +22,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     foreign = [tag for tag in wanted if not ours(tag)]
     return Recipe(
         requirements=[
-            Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or "no answer"),
-                  "an engine that answers", "run 04_install_docker first"),
+            docker_answers(facts),
             Check("free for images", "df -Pk $(docker info -f '{{.DockerRootDir}}') | tail -1 |"
                   " tr -s ' ' | cut -d' ' -f4", _room, "at least 4 GiB",
                   "runbook 03 puts Docker's data on the data volume", hard=False),

@@ -16,7 +16,7 @@ from ..shell import sh
 from ..site import Site
 from ..state import Resource
 from ..transport import Result
-from .recipe import Recipe
+from .recipe import Recipe, docker_answers
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -32,8 +32,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check("public address", "true", _public(site, params.host or site.host),
                   "one that leads to the host",
                   "set public_url in the site file to the address that people type"),
-            Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or "no answer"),
-                  "an engine that answers", "run 04_install_docker first"),
+            docker_answers(facts),
             Check("settings", sh("cat {}/.env", home), _today(site, facts),
                   "those of this site file", "run 06_configure_hub first"),
             Check(f"port {http_port(site)}", _port(site), _free, "free, or ours",

@@ -28,6 +28,21 @@ class Recipe:
     proof: Callable[[Host], list[Row]] | None = None
 
 
+def docker_answers(facts: Facts) -> Check:
+    """The requirement of what works with containers."""
+    found = facts.docker or ("installed, does not answer" if facts.docker_cli else "not installed")
+    return Check("Docker", "true", lambda a: (bool(facts.docker), found), "an engine that answers",
+                 "run 04_install_docker first; on your own machine, start Docker")  # fmt: skip
+
+
+def account_exists(facts: Facts) -> Check:
+    """The requirement of what belongs to the service account."""
+    there = facts.service_uid >= 0
+    return Check(f"account {facts.service_user}", "true",
+                 lambda a: (there, "exists" if there else "missing"), "exists",
+                 "run 02_prepare_os first")  # fmt: skip
+
+
 Maker = Callable[[Facts, Site, Params], Recipe]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from ..facts import NOT_YET
 from ..shell import put, sh
-from ..state import Resource, State
+from ..state import Resource, State, Unknown
 from ..transport import Result
 
 
@@ -44,7 +45,7 @@ class File(Resource):
 
     def parse(self, answer: Result) -> State:
         """None if absent."""
-        words = answer.out.split()
+        words = _words(answer, self.owner)
         if len(words) < 4:
             return None
         owner = _owner(words, self.owner)
@@ -69,6 +70,13 @@ def digest(content: bytes, secret: bool = False) -> str:
 def _short(sha256: str, secret: bool) -> str:
     # hashed once more: 8 digits of the plain hash would let somebody test a guessed secret
     return hashlib.sha256(b"cyberhubs" + sha256.encode()).hexdigest()[:8] if secret else sha256[:8]
+
+
+def _words(answer: Result, owner: str) -> list[str]:
+    """Raises Unknown while the account that shall own it is missing."""
+    if owner == NOT_YET:
+        raise Unknown("the service account is missing: runbook 02 makes it")
+    return answer.out.split()
 
 
 def _owner(words: list[str], wanted: str) -> str:
@@ -100,7 +108,7 @@ class Token(Resource):
 
     def parse(self, answer: Result) -> State:
         """None if absent or empty."""
-        words = answer.out.split()
+        words = _words(answer, self.owner)
         if len(words) < 3:
             return None
         return {"content": "present", "mode": words[0], "owner": _owner(words, self.owner)}
@@ -146,7 +154,7 @@ class Directory(Resource):
 
     def parse(self, answer: Result) -> State:
         """None if absent."""
-        words = answer.out.split()
+        words = _words(answer, self.owner)
         if len(words) < 3:
             return None
         return {"mode": words[0], "owner": _owner(words, self.owner)}
