@@ -22,10 +22,11 @@ elif sudo -n true 2>/dev/null; then echo sudo=free
 elif sudo -n true 2>&1 | grep -q 'not allowed\|not in the sudoers'; then echo sudo=refused
 else echo sudo=password; fi  # without a password sudo does not tell whether it would be enough
 echo "init=$(cat /proc/1/comm)"
+while read -r a b c d e _; do [ "$a $b" = "Max open" ] && echo "open_files=$e"; done < /proc/1/limits
 echo "ssh_port=${SSH_CONNECTION##* }"
 D=docker; docker ps -q >/dev/null 2>&1 || D="sudo -n docker"
-echo "docker=$($D version -f '{{.Server.Version}}' 2>/dev/null)"
 echo "docker_as=${D% docker}"
+echo "docker=$($D version -f '{{.Server.Version}}' 2>/dev/null)"
 echo "docker_root=$($D info -f '{{.DockerRootDir}}' 2>/dev/null)"
 echo "docker_cli=$(command -v docker)"
 echo "compose=$(docker compose version --short 2>/dev/null)"
@@ -42,18 +43,18 @@ def question(service_user: str = "") -> str:
 
 
 MIN_MEMORY_MIB = 3500  # hub 250 MB + Docker 130 MB + system, and a few users of 500 MB each
-MIN_FREE_GIB = 10  # images of the hub and one application hub, twice during an upgrade
 NOT_YET = "?"  # the owner of files while the service account is missing
+MIN_FREE_GIB = 10  # images of the hub and one application hub, twice during an upgrade
 
 
 @dataclass(frozen=True)
 class Facts:
     """A machine: memory in MiB, free disk of / in GiB; sudo is root, free, password or refused.
 
-    ssh_port is the host's own port of the connection in use, 0 if it is not ssh.
     open_files is the most that any process here may have (hard limit; 0 is no limit).
     docker_as is `docker` if the login user may use the engine. A missing service account is uid -1.
 
+    ssh_port is the host's own port of the connection in use, 0 if it is not ssh.
     """
 
     id: str
@@ -73,24 +74,25 @@ class Facts:
     home: str
     sudo: str
     init: str
+    open_files: int
     ssh_port: int
     docker: str
     docker_cli: str
+    docker_as: str
     compose: str
     docker_root: str
-    docker_as: str
     docker_gid: int
     service_user: str
     service_uid: int
     service_gid: int
 
     @property
-    def family(self) -> str:
-    @property
     def owner(self) -> str:
         """uid:gid of the service account; NOT_YET while there is none."""
         return f"{self.service_uid}:{self.service_gid}" if self.service_uid >= 0 else NOT_YET
 
+    @property
+    def family(self) -> str:
         """debian, rhel, or the plain id: by ID, then by ID_LIKE."""
         words = [self.id, *self.like.split()]
         if "debian" in words or "ubuntu" in words:

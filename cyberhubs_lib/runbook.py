@@ -116,8 +116,9 @@ class Run:
         """Questions about behaviour. Raises VerifyFailed; in a dry run they are just rows."""
         self._in_order()
         checks = self.recipe.checks
-        answers = self.host.batch([c.question for c in checks])
-        rows = [c.row(a) for c, a in zip(checks, answers, strict=True)]
+        asked = list(dict.fromkeys(c.question for c in checks))  # rows may share a question
+        answers = dict(zip(asked, self.host.batch(asked), strict=True))
+        rows = [c.row(answers[c.question]) for c in checks]
         if self.recipe.proof:
             if self.params.dry_run:
                 rows.append(Row("proof as a user", "", "", "skipped", "not in a dry run"))
@@ -216,9 +217,9 @@ def _from_environment(found: Entry, given: dict[str, object]) -> dict[str, objec
     Only under CYBERHUBS_TEST: a variable that somebody forgot must not choose a host or confirm.
     """
     out = dict(given)
-    for name, field in found.params.model_fields.items():
     if "CYBERHUBS_TEST" not in os.environ:
         return out
+    for name, field in found.params.model_fields.items():
         value = os.environ.get(f"CYBERHUBS_{name.upper()}")
         if value is not None and given.get(name, field.default) == field.default:
             out[name] = value

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from .errors import SettingsError
-from .site_host import Memory, Part, Storage, System
+from .site_host import Docker, Memory, Part, Storage, System
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"  # of the images that this release makes and expects
@@ -97,6 +97,7 @@ class Site(Part):
     ca_certificates: list[str] = []
     system: System = System()
     storage: Storage = Storage()
+    docker: Docker = Docker()
     images: Images = Images()
     login: GitHub = GitHub()
     admins: list[Login] = []

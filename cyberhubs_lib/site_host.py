@@ -46,3 +46,33 @@ class System(Part):
     @classmethod
     def _networks(cls, networks: list[str]) -> list[str]:
         return [str(ipaddress.ip_network(network)) for network in networks]
+
+
+class Pool(Part):
+    """Addresses that Docker may use for its networks: `base` is divided into networks of `size`."""
+
+    base: str
+    size: int = Field(ge=16, le=30)
+
+    @field_validator("base")
+    @classmethod
+    def _private(cls, base: str) -> str:
+        if not ipaddress.IPv4Network(base).is_private:
+            raise ValueError("a private network, for example 10.201.0.0/16")
+        return base
+
+
+class Docker(Part):
+    """The engine: where its packages come from, and what goes into daemon.json."""
+
+    source: Literal["auto", "distribution", "docker"] = "auto"
+    repository: Annotated[str, Field(pattern=r"^(https?|file)://[^\s]+[^/\s]$")] = (
+        "https://download.docker.com/linux"
+    )
+    # docs.docker.com/engine/install/debian/ names it; the place to change it if Docker changes its key
+    key_fingerprint: Annotated[str, Field(pattern=r"^[0-9A-F]{40}$")] = (
+        "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
+    )
+    live_restore: bool = True
+    address_pools: list[Pool] = []
+    registry_mirrors: list[Annotated[str, Field(pattern=r"^https?://[^\s]+$")]] = []

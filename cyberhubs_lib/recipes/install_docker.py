@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Callable
+
 from ..check import Check
 from ..facts import Facts
 from ..params import Params
 from ..resources.accounts import Membership
-from ..resources.docker import DaemonSettings, Engine
+from ..resources.docker import (
+    DaemonSettings,
+    Engine,
+    compose_package,
+    from_docker,
+    open_files,
+    settings,
+)
+from ..resources.repository import AptRepository
 from ..resources.services import Service
 from ..shell import sh
 from ..site import Site
+from ..site_host import Docker
 from ..transport import Result
-from .recipe import Recipe, supported
+from . import docker_probe
+from .recipe import Recipe, account_exists, supported
 
-# A container of the host's own shell: the proof that containers run needs no registry.
-PROBE = r"""
-i=cyberhubs/probe:check
-tar -chf - /bin/sh $(ldd /bin/sh | grep -o '/[^ ]*') 2>/dev/null | docker import - $i >/dev/null
-docker run --rm --network none --log-driver none $i /bin/sh -c 'echo a container runs'; c=$?
-docker rmi -f $i >/dev/null; exit $c
-"""
-REGISTRY = "curl -s -o /dev/null -m 4 -w '%{http_code}' https://registry-1.docker.io/v2/ || :"
+# The host's own networks, those that Docker made left out.
+ROUTES = "ip -4 -o route show | awk '$0 !~ /dev (docker|br-)/ && $1 != \"default\" {print $1}'"
+# What containers can be reached by, and what of the institution's they therefore hide.
+NETWORKS = (
+    "docker network inspect -f '{{range .IPAM.Config}}{{.Subnet}} {{end}}'"
+    " $(docker network ls -q) | xargs"
+)
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
-    """The distribution's engine; compose v2 where the distribution has it."""
+    """Settings before the engine, so that it need not be restarted for them."""
     supported(facts)
-    compose = _compose_package(facts)
-    user = facts.service_user
-    packages = ["docker.io", "iptables", *([compose] if compose else [])]
-    if facts.id == "debian" and facts.version >= "13":
-        packages.append("docker-cli")
+    user, theirs = facts.service_user, from_docker(facts, site.docker)
     return Recipe(
         requirements=[
             Check("init system", "cat /proc/1/comm", lambda a: (a.out.strip() == "systemd",
@@ -38,48 +46,63 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check("package index", "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1",
                   lambda a: (a.code == 0, "read" if a.code == 0 else "never read"), "read",
                   "run 02_prepare_os first"),
-            Check(f"account {user}", sh("id -u {}", user),
-                  lambda a: (a.code == 0, "exists" if a.code == 0 else "missing"), "exists",
-                  "run 02_prepare_os first"),
+            account_exists(facts),
+            *([Check("docker.address_pools", ROUTES, _collides(site.docker), "not in use here",
+                     "choose another private network")] if site.docker.address_pools else []),
         ],
         steps={
-            "settings": [DaemonSettings()],
-            "engine": [Engine(tuple(packages), compose=bool(compose))],
+            "settings": [DaemonSettings(settings(site.docker, facts))],
+            "repository": [_repository(facts, site.docker)] if theirs else [],
+            "engine": [_engine(facts, theirs)],
             "service": [Service("docker.service")],
             "account": [Membership(user, "docker", "may use Docker without sudo")],
         },
         checks=[
             Check("the engine answers", "docker info -f '{{.ServerVersion}}'", _answers,
                   "an answer", "`systemctl status docker` on the host tells why"),
-            Check("a container runs", PROBE, _said("a container runs"), "a container runs",
-                  "`journalctl -u docker` on the host tells why"),
+            *docker_probe.checks(site.system.firewall, open_files(facts)[0]),
             Check(f"{user} may use Docker",
                   sh("su -s /bin/sh -c 'docker ps -q >/dev/null && echo ok' {}", user),
-                  _said("ok"), "ok"),
-            Check("Docker Hub can be reached", REGISTRY, _registry, "yes",
+                  lambda a: (a.out.strip() == "ok", a.out.strip()[-200:]), "ok"),
+            Check("networks of containers", NETWORKS, lambda a: (True, a.out.strip()),
+                  "none that your institution uses"),
+            Check("a registry can be reached", _reach(site.docker), _registry, "yes",
                   "without it, images are built on the host or copied from here: runbook 08",
                   hard=False),
         ],
     )  # fmt: skip
 
 
-def _compose_package(facts: Facts) -> str:
-    """The package with compose v2: Debian 13's, Ubuntu's; Debian 12 has only v1, so none."""
-    if facts.id == "debian":
-        return "docker-compose" if facts.version >= "13" else ""
-    return "docker-compose-v2"
+def _engine(facts: Facts, theirs: bool) -> Engine:
+    if theirs:
+        return Engine(("docker-ce", "docker-ce-cli", "containerd.io"), "docker-compose-plugin")
+    client = ("docker-cli",) if facts.id == "debian" and facts.version >= "13" else ()
+    return Engine(("docker.io", "iptables", *client), compose_package(facts))
+
+
+def _repository(facts: Facts, docker: Docker) -> AptRepository:
+    url = f"{docker.repository}/{facts.id}"
+    return AptRepository("docker", url, facts.codename, f"{url}/gpg", docker.key_fingerprint)
+
+
+def _collides(docker: Docker) -> Callable[[Result], tuple[bool, str]]:
+    def expect(answer: Result) -> tuple[bool, str]:
+        here = [ipaddress.IPv4Network(word, strict=False) for word in answer.out.split()
+                if word[:1].isdigit()]  # fmt: skip
+        taken = [str(net) for net in here for pool in docker.address_pools
+                 if net.overlaps(ipaddress.IPv4Network(pool.base))]  # fmt: skip
+        return not taken, f"in use: {', '.join(taken)}" if taken else "not in use here"
+
+    return expect
+
+
+def _reach(docker: Docker) -> str:
+    address = (docker.registry_mirrors or ["https://registry-1.docker.io"])[0].rstrip("/")
+    return sh("curl -s -o /dev/null -m 4 -w '%{http_code}' {} || :", f"{address}/v2/")
 
 
 def _answers(answer: Result) -> tuple[bool, str]:
     return answer.code == 0, "an answer" if answer.code == 0 else answer.out.strip()[-200:]
-
-
-def _said(word: str):  # type: ignore[no-untyped-def]
-    def expect(answer: Result) -> tuple[bool, str]:
-        good = answer.code == 0 and word in answer.out.splitlines()
-        return good, word if good else answer.out.strip()[-200:]
-
-    return expect
 
 
 def _registry(answer: Result) -> tuple[bool, str]:

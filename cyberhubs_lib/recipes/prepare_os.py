@@ -6,6 +6,7 @@ from ..check import Check
 from ..facts import Facts
 from ..params import Params, SystemParams
 from ..resources.accounts import Account
+from ..resources.docker import from_docker
 from ..resources.files import File
 from ..resources.firewall import Firewall, rules
 from ..resources.kernel import Sysctl
@@ -48,7 +49,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
               if site.system.firewall else []),
         ],
         steps={
-            "packages": _packages(site),
+            "packages": _packages(facts, site),
             "account": [Account(user, "owns the hub's settings and the shared directories")],
             "limits": _limits(facts, site),
             "firewall": _firewall(facts, site),
@@ -59,10 +60,12 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     )  # fmt: skip
 
 
-def _packages(site: Site) -> list[Resource]:
+def _packages(facts: Facts, site: Site) -> list[Resource]:
     wanted = {**PACKAGES, **{name: "asked for by the site" for name in site.extra_packages}}
     if site.system.firewall:
         wanted["nftables"] = "the packet filter"
+    if from_docker(facts, site.docker):
+        wanted["gnupg"] = "compares the key of Docker's repository, in runbook 04"
     periodic = 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
     at = site.system.restart_at
     restart = f'Unattended-Upgrade::Automatic-Reboot "{"true" if at else "false"}";\n'
@@ -101,13 +104,13 @@ def _firewall(facts: Facts, site: Site) -> list[Resource]:
     return [Firewall(rules(ssh, site.system.ssh_from, others), tuple(opened))]
 
 
-def _checks(facts: Facts, site: Site, user: str) -> list[Check]:
-    login = sh("su -s /bin/sh -c 'ulimit -u' {}", user)
-    wall = [Check("the packet filter is loaded", "nft list table inet cyberhubs | grep -c drop",
 def _keys_only() -> list[Resource]:
     return [File(SSHD, KEYS_ONLY.encode(), why="passwords are guessed all day", after=SSHD_AFTER)]
 
 
+def _checks(facts: Facts, site: Site, user: str) -> list[Check]:
+    login = sh("su -s /bin/sh -c 'ulimit -u' {}", user)
+    wall = [Check("the packet filter is loaded", "nft list table inet cyberhubs | grep -c drop",
                   lambda a: (a.code == 0, "yes" if a.code == 0 else "no"), "yes",
                   "run this runbook again")] if site.system.firewall else []  # fmt: skip
     return [

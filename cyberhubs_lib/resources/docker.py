@@ -3,26 +3,69 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..facts import Facts
 from ..shell import put, sh
+from ..site_host import Docker
 from ..state import Resource, State, Unknown
 from ..transport import Result
 from .packages import APT
 
 DAEMON_JSON = "/etc/docker/daemon.json"
-SETTINGS: dict[str, object] = {
-    "log-driver": "json-file",
-    "log-opts": {"max-size": "10m", "max-file": "3"},  # otherwise a chatty container fills the disk
-}
+# docs.docker.com/reference/cli/dockerd/#configuration-reload-behavior: these need no restart
+RELOADED = {"live-restore", "registry-mirrors"}
+
+
+def open_files(facts: Facts) -> tuple[int, int]:
+    """The limits of a container, soft and hard. limits.conf does not count there.
+
+    65536 since the usual soft 1024 is few for large notebooks; 524288 is systemd's own hard limit. A
+    host that is a container itself may have less, and no container starts that asks for more.
+    """
+    hard = min(524288, facts.open_files or 524288)
+    return min(65536, hard), hard
+
+
+def settings(docker: Docker, facts: Facts) -> dict[str, object]:
+    """What a site wants in daemon.json; an empty list leaves the engine's own default."""
+    soft, hard = open_files(facts)
+    pools = [pool.model_dump() for pool in docker.address_pools]
+    return {
+        "log-driver": "json-file",
+        # otherwise a chatty container fills the disk
+        "log-opts": {"max-size": "10m", "max-file": "3"},
+        "default-ulimits": {"nofile": {"Name": "nofile", "Soft": soft, "Hard": hard}},
+        "live-restore": docker.live_restore,
+        **({"default-address-pools": pools} if pools else {}),
+        **({"registry-mirrors": docker.registry_mirrors} if docker.registry_mirrors else {}),
+    }
+
+
+def compose_package(facts: Facts) -> str:
+    """The distribution's package with compose v2; Debian 12 has only v1, so none."""
+    if facts.id == "debian":
+        return "docker-compose" if facts.version >= "13" else ""
+    return "docker-compose-v2"
+
+
+def from_docker(facts: Facts, docker: Docker) -> bool:
+    """Whether the engine comes from Docker's repository: with `auto`, where compose v2 is lacking."""
+    if docker.source == "auto":
+        return not compose_package(facts)
+    return docker.source == "docker"
 
 
 @dataclass(frozen=True)
 class Engine(Resource):
-    """A Docker engine with compose v2, from the distribution; an engine from elsewhere is kept."""
+    """A Docker engine with compose v2; an engine that is there is kept, wherever it came from.
+
+    `compose` is the package with compose v2, "" where there is none.
+    """
 
     packages: tuple[str, ...]
-    compose: bool = True
+    compose: str = ""
 
     label = "Docker engine"
 
@@ -45,25 +88,26 @@ class Engine(Resource):
 
     def change(self, was: State) -> str:
         """One transaction."""
-        places = " ".join("{}" for _ in self.packages)
-        if was and was["engine"] == "installed":  # Docker's own packages: the distribution's would
-            own = "dpkg-query -W docker-ce >/dev/null 2>&1"  # take the engine's place
-            return f"if {own}; then {APT} install docker-compose-plugin; else " + sh(
-                f"{APT} --no-install-recommends install {places}; fi", *self.packages
-            )
-        return sh(f"{APT} --no-install-recommends install {places}", *self.packages)
+        if was and was["engine"] == "installed":  # Docker's own packages bring their own compose
+            own = "dpkg-query -W docker-ce >/dev/null 2>&1 && p=docker-compose-plugin || p={}\n"
+            return sh(own, self.compose) + f'{APT} --no-install-recommends install "$p"'
+        names = [*self.packages, *([self.compose] if self.compose else [])]
+        places = " ".join("{}" for _ in names)
+        return sh(f"{APT} --no-install-recommends install {places}", *names)
 
 
 @dataclass(frozen=True)
 class DaemonSettings(Resource):
     """Keys of daemon.json; what others put into that file stays."""
 
+    values: Mapping[str, object]
+
     label = f"file {DAEMON_JSON}"
 
     @property
     def wanted(self) -> State:  # type: ignore[override]
         """Our keys, as JSON."""
-        return {key: json.dumps(value, sort_keys=True) for key, value in SETTINGS.items()}
+        return {key: _json(value) for key, value in self.values.items()}
 
     def question(self) -> str:
         """The whole file."""
@@ -71,23 +115,36 @@ class DaemonSettings(Resource):
 
     def parse(self, answer: Result) -> State:
         """All keys that are there, as JSON. Unknown if it is not a JSON object."""
-        if not answer.out.strip():
-            return {key: "absent" for key in SETTINGS}
         try:
-            data = json.loads(answer.out)
+            data = json.loads(answer.out) if answer.out.strip() else {}
         except ValueError as error:
             raise Unknown(f"{DAEMON_JSON} is not JSON ({error}): correct it by hand") from None
         if not isinstance(data, dict):
             raise Unknown(f"{DAEMON_JSON} is not a JSON object: correct it by hand")
-        return {key: json.dumps(value, sort_keys=True) for key, value in data.items()}
+        return {k: _json(data[k]) if k in data else ABSENT for k in {**self.values, **data}}
 
     def note(self, was: State) -> str:
-        """What it is for."""
-        return "rotates the containers' logs"
+        """What happens to an engine that runs."""
+        if self._changed(was) <= RELOADED:
+            return "the engine reads it without a restart"
+        if self.values.get("live-restore"):
+            return "the engine restarts, containers go on"
+        return "the engine restarts, and all containers with it"
+
+    def _changed(self, was: State) -> set[str]:
+        return {key for key, value in (self.wanted or {}).items() if (was or {}).get(key) != value}
 
     def change(self, was: State) -> str:
-        """Merge, and restart the engine if it runs: that is when it reads the file."""
-        kept = {k: json.loads(v) for k, v in (was or {}).items() if v != "absent"}
-        text = json.dumps({**kept, **SETTINGS}, indent=2) + "\n"
-        restart = "if systemctl is-active -q docker; then systemctl restart docker; fi"
-        return put(text.encode(), DAEMON_JSON, "644", "root:root") + f"\n{restart}"
+        """Merge, and have a running engine read it; first of all that containers may go on."""
+        kept = {k: json.loads(v) for k, v in (was or {}).items() if v != ABSENT}
+        text = json.dumps({**kept, **self.values}, indent=2) + "\n"
+        restart = "" if self._changed(was) <= RELOADED else "sleep 1; systemctl restart docker"
+        tell = f"if systemctl is-active -q docker; then systemctl reload docker; {restart}\nfi"
+        return put(text.encode(), DAEMON_JSON, "644", "root:root") + f"\n{tell}"
+
+
+ABSENT = "absent"  # is no JSON, so no value can be mistaken for it
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True)

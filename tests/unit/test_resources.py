@@ -1,23 +1,32 @@
 """The pure parts of the resources: answers that hosts gave, and what is made of them."""
 
+import base64
 import json
 import subprocess
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.resources.accounts import Account, Membership
 from cyberhubs_lib.resources.disks import Bind, Filesystem, Mount, probe, signatures
-from cyberhubs_lib.resources.docker import SETTINGS, DaemonSettings, Engine
+from cyberhubs_lib.resources.docker import DaemonSettings, Engine, open_files, settings
 from cyberhubs_lib.resources.files import Directory, File, Token
 from cyberhubs_lib.resources.images import DEBOOTSTRAP, _split
 from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates
+from cyberhubs_lib.resources.repository import AptRepository
 from cyberhubs_lib.resources.service_containers import Container
 from cyberhubs_lib.resources.services import Service, TimeService
 from cyberhubs_lib.resources.tree import Tree
 from cyberhubs_lib.resources.trust import Authorities
+from cyberhubs_lib.site_host import Docker
 from cyberhubs_lib.state import Unknown, difference
 from cyberhubs_lib.transport import Result
 
+FACTS = parse_facts("open_files=20000\n")
+DAEMON = settings(Docker(registry_mirrors=["https://mirror.example.org"]), FACTS)
+REPOSITORY = ("docker", "https://d/debian", "bookworm", "https://d/debian/gpg", "AB")
 APT = "Inst libc6 [2.41-12] (2.41-12+deb13u1)\nInst tzdata [1] (2)\nConf libc6 (2.41)\n"
 BLKID = "DEVNAME=/dev/vdb\nLABEL=cyberhubs\nUUID=u-1\nTYPE=ext4\n"
 MOUNTED = "device=/dev/vdb\nuuid=u-1\nsource=/dev/vdb\nfstab=UUID=u-1 defaults,nofail\n"
@@ -48,8 +57,11 @@ CASES = [
     (Mount("/dev/vdb", "/mnt"), Result(0, MOUNTED), {"now": "/dev/vdb", "boot": "by UUID, nofail"}),
     (Bind("/mnt/x", "/x"), Result(0, "bound\n/mnt/x\n"), {"now": "bound", "boot": "in fstab"}),
     (Bind("/mnt/x", "/x"), Result(0, "empty\nnothing\n"), {"now": "empty", "boot": "not in fstab"}),
-    (Engine(("d",)), Result(0, "installed\n2.26.1\n"), {"engine": "installed", "compose": "v2"}),
-    (Engine(("d",)), Result(0, "missing\nmissing\n"), {"engine": "missing", "compose": "missing"}),
+    (Engine(("d",), "c"), Result(0, "installed\n2.26.1\n"), {"engine": "installed", "compose": "v2"}),
+    (AptRepository(*REPOSITORY), Result(0, "\n"), None),
+    (AptRepository(*REPOSITORY), Result(0, "https://d/debian bookworm\nAB\nCD\n"),
+     {"address": "https://d/debian bookworm", "key": "AB CD"}),
+    (Engine(("d",), "c"), Result(0, "missing\nmissing\n"), {"engine": "missing", "compose": "missing"}),
     (container, Result(0, "sha256:1\n"), None),
     (container, Result(0, UP), FINE),
     (container, Result(0, UP.replace("healthy|abc|sha256:1", "starting|x|sha256:2")),
@@ -73,8 +85,9 @@ UNKNOWN = [
     (Service("a.service"), Result(0, "not-found\ninactive\n"), "not installed yet"),
     (Mount("/dev/vdb", "/mnt"), Result(0, "device=/dev/vdb\nuuid=\n"), "no filesystem"),
     (Filesystem("/dev/x"), Result(9), "no block device"),
-    (DaemonSettings(), Result(0, "{broken"), "not JSON"),
-    (DaemonSettings(), Result(0, "[1]"), "not a JSON object"),
+    (AptRepository(*REPOSITORY), Result(9), "gnupg"),
+    (DaemonSettings(DAEMON), Result(0, "{broken"), "not JSON"),
+    (DaemonSettings(DAEMON), Result(0, "[1]"), "not a JSON object"),
     (container, Result(9), "no Docker engine"),
     (container, Result(8), "runbook 08"),
 ]
@@ -86,16 +99,52 @@ def test_what_cannot_be_told_yet(resource, answer, said):
         resource.parse(answer)
 
 
-def test_daemon_json_keeps_what_others_wrote():
-    others = {"debug": True, "log-driver": "local", "dns": ["1.2.3.4"]}
-    was = DaemonSettings().parse(Result(0, json.dumps(others)))
-    assert difference(was, DaemonSettings().wanted) == ["log-driver", "log-opts"]
-    script = DaemonSettings().change(was)
-    written = subprocess.run(
-        ["sh", "-c", f"printf %s {script.split('printf %s ')[1].split(' ')[0]} | base64 -d"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert json.loads(written.stdout) == {**others, **SETTINGS}
+def written(script):
+    """What a change would write: the content travels as base64 in its text."""
+    return base64.b64decode(script.split("printf %s ")[1].split(" ")[0])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*DAEMON, "debug", "dns", "x", "ключ"]), JSON))
+def test_daemon_json_keeps_what_others_wrote(others):
+    resource = DaemonSettings(DAEMON)
+    was = resource.parse(Result(0, json.dumps(others)))
+    assert set(difference(was, resource.wanted)) == {
+        k for k in DAEMON if others.get(k) != DAEMON[k]
+    }
+    assert json.loads(written(resource.change(was))) == {**others, **DAEMON}
+
+
+@pytest.mark.parametrize(
+    ("host", "container"), [("unlimited", (65536, 524288)), ("20000", (20000, 20000))]
+)
+def test_a_container_asks_for_no_more_files_than_the_host_has(host, container):
+    assert open_files(parse_facts(f"open_files={host}\n")) == container
+
+
+@pytest.mark.parametrize(
+    ("live_restore", "changed", "said", "restarts"),
+    [
+        (True, {"live-restore": False}, "without a restart", False),
+        (True, {"log-driver": "local"}, "containers go on", True),
+        (False, {"log-driver": "local"}, "all containers with it", True),
+    ],
+)
+def test_the_engine_restarts_only_if_it_must(live_restore, changed, said, restarts):
+    values = settings(Docker(live_restore=live_restore), FACTS)
+    resource = DaemonSettings(values)
+    was = resource.parse(Result(0, json.dumps({**values, **changed})))
+    assert said in resource.note(was)
+    assert ("restart docker" in resource.change(was)) == restarts
+    assert "reload docker" in resource.change(was)
 
 
 def test_packages_are_one_transaction():

@@ -1,0 +1,37 @@
+"""The proof of runbook 04 as rows: server/docker_probe.sh asks once, each row reads its line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..check import Check
+from ..rendered import SERVER
+from ..transport import Result
+
+PROBE = f"(\n{(SERVER / 'docker_probe.sh').read_text()})"
+
+
+def checks(firewall: bool, open_files: int) -> list[Check]:
+    """What a container of a user needs; the metadata address counts only if 02 closes it."""
+    return [
+        Check("a container runs", PROBE, _line("runs", "yes"), "yes",
+              "`journalctl -u docker` on the host tells why"),
+        Check("a container finds names", PROBE, _line("name", "yes"), "yes",
+              "does /etc/resolv.conf of the host name a server that answers?"),
+        Check("a published port answers", PROBE, _line("port", "yes"), "yes",
+              "does another firewall on the host filter Docker's networks?"),
+        Check("open files of one process in a container", PROBE, _line("files", str(open_files)),
+              str(open_files), "the engine was started before its settings: restart it"),
+        Check("a cloud's metadata address, from a container", PROBE, _line("metadata", "closed"),
+              "closed", "runbook 02 closes it (system.firewall)", hard=firewall),
+    ]  # fmt: skip
+
+
+def _line(key: str, good: str) -> Callable[[Result], tuple[bool, str]]:
+    def expect(answer: Result) -> tuple[bool, str]:
+        lines = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
+        said = answer.out.strip()[-200:] if key == "runs" else ""  # why no container started
+        word = lines.get(key, said or "no answer")
+        return word == good, word
+
+    return expect

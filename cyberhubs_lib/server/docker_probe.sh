@@ -1,0 +1,36 @@
+# The proof of runbook 04: one container, made of the host's own programs, so without a registry.
+# Prints a line for each question; what is missing was not answered. Leaves nothing behind.
+container=cyberhubs-probe
+image=cyberhubs/probe:check
+clear() { docker rm -f "$container"; docker rmi -f "$image"; } >/dev/null 2>&1
+trap clear EXIT
+clear
+
+# The programs with their libraries. perl: a server of one line in what every Debian has.
+# shellcheck disable=SC2046 # words on purpose
+programs=$(for p in sh curl getent perl; do command -v $p; done)
+tar -chPf - $programs $(ldd $programs 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u) \
+    $(perl -e 'print join " ", grep {/perl-base/ && -d} @INC') 2>/dev/null |
+    docker import - "$image" >/dev/null
+docker run -d --name "$container" -p 127.0.0.1::8000 --log-driver none "$image" perl -e '
+    use IO::Socket::INET;
+    my $s = IO::Socket::INET->new(LocalPort => 8000, Listen => 5) or die;
+    while (my $c = $s->accept) { <$c>; print $c "HTTP/1.0 200 OK\r\n\r\n"; close $c }' >/dev/null || exit 0
+echo runs=yes
+
+# Any name of the Internet would do; where the host's packages come from is known to be needed.
+name=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    grep -o 'https*://[^/ ]*' | head -n 1 | sed 's,.*//,,')
+docker exec "$container" getent hosts "$name" >/dev/null && echo name=yes || echo "name=not $name"
+
+port=$(docker port "$container" 8000 | sed 's/.*://')
+for _ in 1 2 3 4 5; do
+    curl -s -o /dev/null -m 5 "http://127.0.0.1:$port/" && echo port=yes && break
+    sleep 0.2
+done
+
+echo "files=$(docker exec "$container" sh -c 'ulimit -n')"
+
+# Where the clouds answer: who asks there gets the machine's credentials.
+if docker exec "$container" curl -s -o /dev/null -m 3 http://169.254.169.254/; then echo metadata=open
+else echo metadata=closed; fi

@@ -1,0 +1,134 @@
+"""Runbook 04: the engine from a signed repository on Debian 12, its settings, and what it proves."""
+
+from pathlib import Path
+
+import pytest
+from testhost.testhost import TestHost
+
+SITE = """\
+name: engine
+host: {host}
+docker:
+  repository: file:///srv/repository
+  key_fingerprint: {key}
+"""
+REPOSITORY = (Path(__file__).parents[1] / "testhost" / "docker_repository.sh").read_text()
+METADATA = (
+    "ip address add 169.254.169.254/32 dev lo; setsid nohup perl -MIO::Socket::INET -e '"
+    '$s=IO::Socket::INET->new(LocalAddr=>"169.254.169.254",LocalPort=>80,Listen=>5);'
+    'while($c=$s->accept){<$c>;print $c "HTTP/1.0 200 OK\\r\\n\\r\\n"; close $c}\' >/dev/null 2>&1 &'
+)
+SLEEPER = (
+    "tar -chPf - $(command -v sleep) $(ldd $(command -v sleep) | grep -o '/[^ ]*\\.so[^ ]*') |"
+    " docker import - sleeper && docker run -d --name sleeper sleeper sleep 9999"
+)
+
+
+@pytest.fixture(scope="module")
+def server(operator):
+    """Debian 12, whose own compose is too old, with a repository beside Debian's."""
+    with TestHost.up("engine", suite="bookworm", disk_gib=0) as server:
+        operator.knows(server)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def key(server):
+    code, out = server.sh(REPOSITORY)
+    assert code == 0, out
+    return out.split()[-1]
+
+
+@pytest.fixture
+def site(server, key, tmp_path):
+    """Write the site file, with more keys of `docker:` or another fingerprint."""
+
+    def write(fingerprint=key, **more):
+        file = tmp_path / "engine.yaml"
+        lines = "".join(f"  {name}: {value}\n" for name, value in more.items())
+        file.write_text(SITE.format(host=server.host, key=fingerprint) + lines)
+        return str(file)
+
+    return write
+
+
+def test_a_key_with_another_fingerprint_is_not_trusted(operator, server, site):
+    assert operator.papermill("02_prepare_os", site=site()).code == 0
+    done = operator.papermill("04_install_docker", site=site(fingerprint="AB" * 20))
+    assert done.code == 1
+    assert "file:///srv/repository/debian/gpg holds another key than ABAB" in done.out
+    assert server.sh("ls /etc/apt/keyrings/docker.asc /etc/apt/sources.list.d/docker*")[0] != 0
+
+
+def test_the_engine_comes_from_the_signed_repository(operator, server, site):
+    done = operator.papermill("04_install_docker", site=site())
+    assert done.code == 0, done.out
+    assert {"repository docker", "Docker engine"} <= set(done.rows("changed"))
+    assert server.sh("docker compose version && dpkg -s docker-ce containerd.io")[0] == 0
+    rows = {row["label"]: row["was"] for row in done.reports["Verify"]["rows"]}
+    assert rows["a container finds names"] == rows["a published port answers"] == "yes"
+    assert rows["a cloud's metadata address, from a container"] == "closed"
+    again = operator.papermill("04_install_docker", site=site())
+    assert (again.code, again.rows("changed")) == (0, [])
+    assert again.meta["round_trips"] <= 3
+
+
+@pytest.mark.parametrize(
+    ("tamper", "shown"),
+    [
+        ("gpg --batch -q --passphrase '' --quick-generate-key b@example.org ed25519 sign;"
+         " gpg --armor --export b@example.org >> /etc/apt/keyrings/docker.asc", "repository docker"),
+        ("sed -i s/bookworm/sid/ /etc/apt/sources.list.d/docker.sources", "repository docker"),
+        ("dpkg --purge --force-depends docker-compose-plugin", "Docker engine"),
+        ("systemctl disable -q docker", "service docker.service"),
+        ("gpasswd -d debian docker", "debian in group docker"),
+    ],
+)  # fmt: skip
+def test_what_was_tampered_with_is_shown_and_put_right(operator, server, site, tamper, shown):
+    assert server.sh(tamper)[0] == 0
+    done = operator.papermill("04_install_docker", site=site())
+    assert done.code == 0, done.out
+    assert done.rows("changed") == [shown]
+
+
+def test_containers_go_on_while_the_engine_gets_new_settings(operator, server, site):
+    code, out = server.sh(SLEEPER)
+    assert code == 0, out
+    started = server.sh("docker inspect -f '{{.State.StartedAt}}' sleeper; pidof dockerd")[1]
+    mirror = site(registry_mirrors="[http://127.0.0.1:5001]")
+    done = operator.papermill("04_install_docker", site=mirror)
+    assert done.rows("changed") == ["file /etc/docker/daemon.json"]
+    assert "http://127.0.0.1:5001" in server.sh("docker info -f '{{.RegistryConfig.Mirrors}}'")[1]
+    assert (
+        server.sh("docker inspect -f '{{.State.StartedAt}}' sleeper; pidof dockerd")[1] == started
+    )
+    pools = site(address_pools="[{base: 10.201.0.0/16, size: 24}]")
+    done = operator.papermill("04_install_docker", site=pools)
+    assert done.code == 0, done.out
+    now = server.sh("docker inspect -f '{{.State.StartedAt}}' sleeper; pidof dockerd")[1]
+    assert now.split()[0] == started.split()[0]  # the container
+    assert now.split()[1] != started.split()[1]  # the engine
+    server.sh("docker network create more")
+    assert "10.201." in server.sh("docker network inspect more")[1]
+    assert "registry-mirrors" in server.sh("cat /etc/docker/daemon.json")[1]  # not ours to remove
+
+
+def test_addresses_that_are_in_use_are_refused(operator, server, site):
+    network = ".".join(server.ip.split(".")[:2]) + ".0.0/16"
+    taken = site(address_pools=f"[{{base: {network}, size: 24}}]")
+    done = operator.papermill("04_install_docker", site=taken)
+    assert done.code == 1
+    assert "docker.address_pools is 'in use: " in done.out
+
+
+def test_the_metadata_address_is_closed_by_the_packet_filter(operator, server, site):
+    assert server.sh(f"nft delete table inet cyberhubs; {METADATA}")[0] == 0
+    done = operator.papermill("04_install_docker", site=site())
+    assert done.code == 1
+    assert "a cloud's metadata address, from a container is 'open'" in done.out
+    assert operator.papermill("02_prepare_os", site=site()).rows("changed") == ["firewall"]
+    assert operator.papermill("04_install_docker", site=site()).code == 0
+
+
+def test_nothing_of_the_proof_is_left(server):
+    assert server.sh("docker ps -aq -f name=probe; docker images -q cyberhubs/probe")[1] == ""
