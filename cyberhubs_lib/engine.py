@@ -21,7 +21,8 @@ from docker.errors import DockerException
 
 from .errors import CommandFailed, ConnectionLost, PreconditionFailed
 from .host import Host
-from .transport import Ssh, interpreter
+from .ssh import Ssh
+from .transport import interpreter
 
 DIAL = "docker system dial-stdio"
 TIMEOUT = 1800  # seconds without a byte: a build step that compiles may be silent for long

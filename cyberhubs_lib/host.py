@@ -15,7 +15,8 @@ from .change import BUSY, FOLDER, Holder, as_unit, me, parse_holder
 from .errors import CommandFailed, HostBusy, PreconditionFailed
 from .facts import Facts, parse_facts, question
 from .shell import keep_secret, mask
-from .transport import Local, Result, Ssh, Transport
+from .ssh import Ssh
+from .transport import Local, Result, Transport
 
 PASSWORD_VARIABLE = "CYBERHUBS_SUDO_PASSWORD"
 LIVE = "JPY_SESSION_NAME"  # jupyter_server sets it for kernels of JupyterLab; papermill does not
