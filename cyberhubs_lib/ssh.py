@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 
 import paramiko
@@ -13,6 +14,10 @@ from .hostkeys import KeyPolicy, changed_key
 from .transport import Result, interpreter
 
 CONNECT_SECONDS = 10
+# user@name:port, or an IPv6 address, which goes without a port
+TARGET = re.compile(
+    r"(\S+@)?([^\s\0@:]+(:(?P<port>[0-9]{1,5}))?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
+)
 
 
 class Ssh:
@@ -32,17 +37,9 @@ class Ssh:
         options: dict[str, object] = {"banner_timeout": CONNECT_SECONDS}
         if identity_file:
             options["key_filename"] = os.path.expanduser(identity_file)
-        config = Config(overrides={"timeouts": {"connect": CONNECT_SECONDS}})
-        try:
-            self.connection = Connection(target, config=config, connect_kwargs=options)
-        except ValueError as error:
-            raise SettingsError(
-                f"the host {target!r} cannot be read: {error}",
-                expected="user@name:port, or an alias of ~/.ssh/config",
-                todo="correct the host",
-            ) from None
+        self.connection = _connection(target, options)
         self.client: paramiko.SSHClient = self.connection.client
-        self.client.load_system_host_keys()
+        _load_known_hosts(self.client)
         self.client.set_missing_host_key_policy(KeyPolicy(accept_new))
 
     def open(self) -> paramiko.Transport:
@@ -50,36 +47,10 @@ class Ssh:
         if self.connection.is_connected:
             return self.connection.transport
         c = self.connection
-        where = f"{c.user}@{c.host}:{c.port}"
         try:
             c.open()
-        except paramiko.BadHostKeyException as e:
-            raise changed_key(where, e) from None
-        except paramiko.AuthenticationException as e:
-            raise ConnectError(
-                f"{where} refused the login: {e}",
-                expected="a key that this account accepts",
-                todo=f"try `ssh -p {c.port} {c.user}@{c.host}`; name the key in the site file"
-                " (identity_file), in ~/.ssh/config or load it into ssh-agent",
-            ) from None
-        except (socket.gaierror, UnicodeError):
-            raise ConnectError(
-                f"no address is known for the name {c.host!r}",
-                expected="user@name:port, or an alias of ~/.ssh/config",
-                todo="check the spelling of the host",
-            ) from None
-        except (TimeoutError, OSError, EOFError) as e:
-            raise ConnectError(
-                f"no ssh server answered at {where}: {e}",
-                expected=f"an answer within {CONNECT_SECONDS} s",
-                todo="is the machine up, is the port right, does a firewall let this address in?",
-            ) from None
-        except paramiko.SSHException as e:
-            raise ConnectError(
-                f"ssh to {where} did not come about: {e}",
-                expected="an ssh server and a key it accepts",
-                todo=f"try `ssh -p {c.port} {c.user}@{c.host}`",
-            ) from None
+        except (paramiko.SSHException, OSError, EOFError, UnicodeError) as error:
+            raise _refused(c, error) from None
         c.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         c.transport.set_keepalive(15)
         return c.transport
@@ -121,3 +92,71 @@ def _send(channel: paramiko.Channel, data: bytes) -> None:
         channel.shutdown_write()
     except OSError:  # the command ended before it had read all: its exit code tells why
         pass
+
+
+def _connection(target: str, options: dict[str, object]) -> Connection:
+    """Not open yet. Raises SettingsError for a target or an ~/.ssh/config that makes no sense."""
+    found = TARGET.fullmatch(target)
+    if not found or not 0 < int(found["port"] or 22) < 65536:
+        raise SettingsError(
+            f"the host {target!r} cannot be read",
+            expected="user@name, user@name:port, or an alias of ~/.ssh/config",
+            todo="correct the host",
+        )
+    try:
+        config = Config(overrides={"timeouts": {"connect": CONNECT_SECONDS}})
+        return Connection(target, config=config, connect_kwargs=options)
+    except (paramiko.SSHException, OSError, ValueError) as error:
+        raise SettingsError(
+            f"~/.ssh/config cannot be used: {error}",
+            expected="what ssh itself can read",
+            todo=f"`ssh -G {target}` names the line that is wrong; correct it",
+        ) from None
+
+
+def _load_known_hosts(client: paramiko.SSHClient) -> None:
+    try:
+        client.load_system_host_keys()
+    except (paramiko.hostkeys.InvalidHostKey, ValueError) as error:
+        raise SettingsError(
+            f"~/.ssh/known_hosts cannot be used: {str(error)[:200]}",
+            expected="one host and its key on each line",
+            todo="remove the line that is broken",
+        ) from None
+
+
+def _refused(c: Connection, error: Exception) -> ConnectError:
+    """The error for a connection that did not come about."""
+    where = f"{c.user}@{c.host}:{c.port}"
+    if isinstance(error, paramiko.BadHostKeyException):
+        return changed_key(where, error)
+    if isinstance(error, paramiko.AuthenticationException):
+        return ConnectError(
+            f"{where} refused the login: {error}",
+            expected="a key that this account accepts",
+            todo=f"try `ssh -p {c.port} {c.user}@{c.host}`; name the key in the site file"
+            " (identity_file), in ~/.ssh/config or load it into ssh-agent",
+        )
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        return ConnectError(
+            f"no address is known for the name {c.host!r}",
+            expected="user@name:port, or an alias of ~/.ssh/config",
+            todo="check the spelling of the host",
+        )
+    if isinstance(error, paramiko.SSHException):
+        return ConnectError(
+            f"ssh to {where} did not come about: {error}",
+            expected="an ssh server and a key it accepts",
+            todo=f"try `ssh -p {c.port} {c.user}@{c.host}`",
+        )
+    if file := getattr(error, "filename", None):
+        return ConnectError(
+            f"the key {file} cannot be read: {error}",
+            expected="a private key that only you can read",
+            todo="correct identity_file in the site file, or IdentityFile in ~/.ssh/config",
+        )
+    return ConnectError(
+        f"no ssh server answered at {where}: {error}",
+        expected=f"an answer within {CONNECT_SECONDS} s",
+        todo="is the machine up, is the port right, does a firewall let this address in?",
+    )

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -102,6 +103,15 @@ def test_refused_key(in_process, server, tmp_path):
     host = server.login("nosuchuser")
     with pytest.raises(ConnectError, match="refused the login"):
         connect(host, str(other)).facts  # noqa: B018
+
+
+def test_a_key_that_is_not_there(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "known_hosts").write_text(Path(server.known_hosts).read_text())
+    (tmp_path / ".ssh" / "config").write_text("Host *\n  IdentityFile ~/no-such-key\n")
+    with pytest.raises(ConnectError, match="no-such-key cannot be read"):
+        connect(server.host).facts  # noqa: B018
 
 
 def test_no_sudo(in_process, server):
