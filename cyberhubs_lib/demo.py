@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ruamel.yaml import YAML
 
 from .compose import REMOVE_SERVERS
@@ -14,16 +12,17 @@ from .resources.images import bottom
 from .runs import run_and_tell
 from .shell import sh
 from .site import Site
-from .sitefile import SITES, load_site
+from .sitefile import file_of, load_site, local_of
 
 RUNBOOKS = ["00_start_here", "06_configure_hub", "08_get_images", "09_launch_hub"]
 
 
 def up(name: str, port: int | None) -> int:
     """Bring the demo up, or find that it is. Prints the address and how to log in."""
-    if port is not None:
-        _remember_port(name, port)
     site = _trial(name)
+    if port is not None:
+        site = _on_port(site, port)
+        remember(name, site.public_url)
     _base(site)
     run_and_tell(RUNBOOKS, {"host": "localhost", "site": name})
     print(f"\nThe hub is at {site.public_url}")
@@ -45,6 +44,14 @@ def _trial(name: str) -> Site:
     return site
 
 
+def _on_port(site: Site, port: int) -> Site:
+    if not 0 < port < 65536:
+        raise SettingsError(
+            f"--port {port} is no port", expected="1 to 65535", todo="give another one"
+        )
+    return site.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
+
+
 def _base(site: Site) -> None:
     """The bottom image before the runbooks: what has to be installed for it is said here."""
     host = connect("localhost")
@@ -60,21 +67,11 @@ def _role(site: Site, login: str) -> str:
     return "may come in" if login in site.allowed_users else "is on no list and is refused"
 
 
-def local_settings(name: str) -> Path:
-    """The file beside a site file whose keys replace it on this machine; not in git."""
-    path = Path(name) if "/" in name else SITES / f"{name}.yaml"
-    return path.with_suffix(".local.yaml")
-
-
-def _remember_port(name: str, port: int) -> None:
-    """Into the site's local file, whose other keys stay. Raises SettingsError for no port."""
-    if not 0 < port < 65536:
-        raise SettingsError(
-            f"--port {port} is no port", expected="1 to 65535", todo="give another one"
-        )
-    path, yaml = local_settings(name), YAML()
-    keys = yaml.load(path) if path.is_file() else {}
-    keys["public_url"] = f"http://127.0.0.1:{port}"
+def remember(name: str, public_url: str) -> None:
+    """Into the site's local file, whose other keys stay."""
+    path, yaml = local_of(file_of(name)), YAML()
+    keys = (yaml.load(path) if path.is_file() else None) or {}
+    keys["public_url"] = public_url
     yaml.dump(keys, path)
 
 

@@ -66,6 +66,32 @@ def test_local_file_replaces_keys(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("admins: []\n\nuid: many\n", ["s.local.yaml, line 3: uid", "'many'"]),
+        ("admin: [x]\n", ["s.local.yaml, line 1: admin", "not known"]),
+        ("uid: [a\n", ["s.local.yaml is not YAML"]),
+        ("- a\n- b\n", ["s.local.yaml cannot be used", "a list"]),
+    ],
+)
+def test_mistakes_in_the_local_file_are_named_as_its_own(tmp_path, text, words):
+    (tmp_path / "s.yaml").write_text("name: a\nuid: 1001\ngid: nobody\n")
+    (tmp_path / "s.local.yaml").write_text(text)
+    with pytest.raises(SettingsError) as error:
+        load_site(str(tmp_path / "s.yaml"))
+    for word in [*words, "to do"]:
+        assert word in str(error.value)
+    if "line" in words[0]:
+        assert "    line 3: gid" in str(error.value)  # the other file's own mistake
+
+
+def test_an_empty_local_file_has_no_keys(tmp_path):
+    (tmp_path / "s.yaml").write_text("uid: 1001\n")
+    (tmp_path / "s.local.yaml").write_text("# nothing yet\n")
+    assert load_site(str(tmp_path / "s.yaml")).uid == 1001
+
+
+@pytest.mark.parametrize(
     ("name", "private"),
     [
         ("127.0.0.1", True), ("localhost", True), ("10.1.2.3", True), ("hub.test", True),
