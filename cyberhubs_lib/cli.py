@@ -8,7 +8,7 @@ import sys
 
 from . import demo, drift
 from .compose import REMOVE_SERVERS, compose
-from .errors import CyberhubsError
+from .errors import CyberhubsError, LocalFileError
 from .host import PASSWORD_VARIABLE, connect
 from .params import describe
 from .runs import parse_parameters, run_and_tell
@@ -166,4 +166,6 @@ def main(arguments: list[str] | None = None) -> int:
         return int(args.do(args))
     except CyberhubsError as error:
         print(error, file=sys.stderr)
-        return 1
+    except OSError as error:
+        print(LocalFileError(error), file=sys.stderr)
+    return 1

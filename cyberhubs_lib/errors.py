@@ -14,10 +14,13 @@ CyberhubsError
 ├── VerifyFailed         everything is configured, but it does not behave
 ├── OutOfOrder           a cell was run before the one it needs
 ├── RunFailed            a runbook stopped; its record is kept
+├── LocalFileError       a file of the operator's own machine cannot be read or written
 └── BookFailed           the book cannot be built, or must not be published as it is
 """
 
 from __future__ import annotations
+
+import errno
 
 
 class CyberhubsError(Exception):
@@ -96,3 +99,18 @@ class BookFailed(CyberhubsError):
 
 class RunFailed(CyberhubsError):
     """A runbook stopped; the executed notebook up to there is kept."""
+
+
+class LocalFileError(CyberhubsError):
+    """A file of the operator's own machine cannot be read or written."""
+
+    def __init__(self, error: OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        super().__init__(
+            f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""),
+            expected="room on this machine, and files that this account may read and write",
+            todo="make room here, not on the host: `df -h . /tmp` shows where"
+            if full
+            else "`ls -ld` shows whose it is; after a run with sudo give it back with"
+            " `sudo chown -R $USER`, then run this again",
+        )

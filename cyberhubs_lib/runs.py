@@ -170,7 +170,7 @@ def run_and_tell(names: list[str], parameters: dict[str, object]) -> list[Record
         began = time.monotonic()
         try:
             record = run(name, parameters)
-        except CyberhubsError:
+        except (CyberhubsError, OSError):
             print("failed", flush=True)
             raise
         seconds = time.monotonic() - began

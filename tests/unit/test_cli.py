@@ -1,0 +1,61 @@
+"""Trouble on the operator's own machine is one message too."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from cyberhubs_lib.cli import main
+from cyberhubs_lib.errors import LocalFileError
+from cyberhubs_lib.runs import RUNS
+
+HOST = "x@full.invalid"
+
+
+@pytest.fixture
+def own_run():
+    """Records of a host that nobody has are removed again."""
+    RUNS.mkdir(exist_ok=True)
+    folder = RUNS / HOST
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_record_that_cannot_be_written_whole(own_run):
+    """As on a full disk: the shell lets no file grow beyond 8 KiB."""
+    command = f'ulimit -f 8; exec "{sys.executable}" -m cyberhubs_lib run 00 -p host {HOST}'
+    done = subprocess.run(["bash", "-c", command], cwd=RUNS.parent, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout.split() == ["00_start_here", "failed"]
+    assert done.stderr.splitlines() == str(LocalFileError(OSError(errno.EFBIG, "File too large"))
+                                           ).splitlines()  # fmt: skip
+
+
+def test_a_folder_that_cannot_be_made(own_run, capsys):
+    own_run.write_text("in the way")
+    try:
+        assert main(["run", "00", "-p", "host", HOST]) == 1
+    finally:
+        own_run.unlink()
+    said = capsys.readouterr().err
+    assert str(own_run) in said
+    assert "to do:" in said
+
+
+@pytest.mark.parametrize(
+    ("number", "todo"),
+    [
+        (errno.EACCES, "sudo chown -R $USER"),
+        (errno.EROFS, "ls -ld"),
+        (errno.ENOSPC, "df -h"),
+        (errno.EDQUOT, "df -h"),
+    ],
+)
+def test_what_to_do_about_it(number, todo):
+    error = LocalFileError(OSError(number, os.strerror(number), "/home/me/runs"))
+    assert error.found == f"{os.strerror(number)}: /home/me/runs"
+    assert todo in error.todo
