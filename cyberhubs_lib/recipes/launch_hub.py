@@ -35,9 +35,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             docker_answers(facts),
             Check("settings", sh("cat {}/.env", home), _today(site, facts),
                   "those of this site file", "run 06_configure_hub first"),
-            Check(f"port {http_port(site)}", _port(site), _free, "free, or ours",
-                  f"`ss -ltnp sport = :{http_port(site)}` on the host tells who has it; stop that, or"
-                  " give the site another port"),
+            port_is_free(site),
         ],
         steps={
             "data": volume,
@@ -58,13 +56,26 @@ def _public(site: Site, host: str) -> Callable[[Result], tuple[bool, str]]:
     return lambda answer: (here or not loopback, site.public_url)
 
 
+def port_is_free(site: Site) -> Check:
+    """The requirement that nobody else has the hub's port."""
+    port = http_port(site)
+    return Check(f"port {port}", _port(site), _free, "free, or ours",
+                 f"`ss -ltnp sport = :{port}` on the host tells who has it; stop that, or give the"
+                 " site another port")  # fmt: skip
+
+
 def _port(site: Site) -> str:
-    """Free, ours, or somebody else's; asked by connecting, as a user would."""
+    """Free, ours, or somebody else's; asked by connecting, as a user would.
+
+    Ours on another port does not count: the one that is asked for may still be somebody's.
+    """
     address = bind_address(site)
     address = "127.0.0.1" if address == "0.0.0.0" else address
     mine = sh(
-        "docker ps -q --filter {} --filter label=com.docker.compose.service=caddy",
+        "docker ps -q --filter {} --filter label=com.docker.compose.service=caddy"
+        " --filter {} 2>/dev/null",
         f"label=com.docker.compose.project={site.project}",
+        f"publish={http_port(site)}",
     )
     attempt = sh(
         "timeout 3 bash -c {} 2>/dev/null", f"exec 3<>/dev/tcp/{address}/{http_port(site)}"

@@ -1,5 +1,7 @@
 """The demo's command, up to the point where it would touch an engine."""
 
+import socket
+
 import pytest
 
 from cyberhubs_lib import demo
@@ -41,3 +43,16 @@ def test_no_port_is_remembered_after_a_mistake(site, port, local, said, capsys):
     assert main(["demo", "--site", str(site), "--port", str(port)]) == 1
     assert said in capsys.readouterr().err
     assert site.with_suffix(".local.yaml").read_text() == local
+
+
+def test_a_taken_port_is_said_before_anything_is_built(site, capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert main(["demo", "--site", str(site), "--port", str(port)]) == 1
+    said = capsys.readouterr()
+    assert f"port {port} of this machine is 'taken'" in said.err
+    assert "demo --port" in said.err
+    assert said.out == ""
+    assert not site.with_suffix(".local.yaml").exists()
