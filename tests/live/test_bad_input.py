@@ -176,23 +176,19 @@ def test_docker_not_there(in_process, server):
         run.requirements()
 
 
-LISTEN = (
-    "setsid nohup perl -MIO::Socket::INET -e '"
-    "$s=IO::Socket::INET->new(LocalPort=>%d,Listen=>5,ReuseAddr=>1);while($c=$s->accept){close $c}"
-    "' >/dev/null 2>&1 & sleep 0.5"
-)
-
-
 def test_a_taken_port_is_told_from_a_free_one(operator, server, tmp_path):
     """Also where there is no Docker, of which another row tells."""
     site = tmp_path / "s.yaml"
-    site.write_text(f"public_url: http://{server.ip}:8080\nlogin: {{standin: [{{login: ada}}]}}\n")
+    site.write_text(
+        f"public_url: http://{server.ip}:8080\nbind_address: {server.ip}\n"
+        "login: {standin: [{login: ada}]}\n"
+    )
     for found, status in (("free", "ok"), ("taken", "failed")):
         done = operator.papermill("09_launch_hub", host=server.host, site=str(site))
         assert done.code == 1
         rows = {row["label"]: row for row in done.reports["Requirements"]["rows"]}
         assert (rows["port 8080"]["was"], rows["port 8080"]["status"]) == (found, status)
-        server.sh(LISTEN % 8080)
+        server.listen(8080)
     assert "port 8080 is 'taken'" in done.out
     assert "`ss -ltnp sport = :8080` on the host tells who has it" in done.out
     assert "perl" in server.sh("ss -ltnp sport = :8080")[1]

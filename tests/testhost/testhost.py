@@ -223,6 +223,14 @@ class TestHost:
         code, out = self.container.exec_run(["bash", "-c", cmd], user=who)
         return code, out.decode(errors="replace")
 
+    def listen(self, port: int) -> None:
+        """Somebody else's service has this port from now on: it closes what comes."""
+        program = (
+            f"$s=IO::Socket::INET->new(LocalPort=>{port},Listen=>5,ReuseAddr=>1) or die $!;"
+            " while($c=$s->accept) {close $c}"
+        )
+        self.container.exec_run(["perl", "-MIO::Socket::INET", "-e", program], detach=True)
+
     def set_password(self, user: str, password: str) -> None:
         """For sudo of `pwsudo`. Goes by the environment: no process list shows it."""
         script = 'printf "%s:%s\\n" "$WHO" "$NEW" | chpasswd'
