@@ -20,7 +20,7 @@ import urllib3
 from docker.errors import DockerException
 
 from .errors import CommandFailed, ConnectionLost, PreconditionFailed
-from .host import Host
+from .host import Host, advice
 from .ssh import Ssh
 from .transport import interpreter
 
@@ -59,11 +59,11 @@ def engine(host: Host) -> Iterator[docker.DockerClient]:
                 todo="run this runbook again: what is there already stays",
             ) from None
         except DockerException as error:
-            said = getattr(error, "explanation", None) or error
+            said = str(getattr(error, "explanation", None) or error)
             raise CommandFailed(
-                f"Docker on {host.name} refused: {str(said)[:300]}",
+                f"Docker on {host.name} refused: {said[:300]}",
                 expected="to be allowed to",
-                todo="put right what it says and run this runbook again",
+                todo=advice(said, "put right what it says and run this runbook again"),
             ) from None
 
 

@@ -160,22 +160,31 @@ class Host:
         return self._password
 
 
+# what commands print -> what to do about it
+REASONS = {
+    "no space left on device": "make room on the host: `df -h` and `df -i` show where",
+    "disk quota exceeded": "make room on the host: this account may use no more of its disk",
+    "not in the sudoers file": "this account may not use sudo: log in as one that may",
+    "incorrect password": f"the sudo password in {PASSWORD_VARIABLE} is not the right one",
+    "no password was provided": f"the sudo password in {PASSWORD_VARIABLE} is not right",
+}
+
+
+def advice(said: str, otherwise: str) -> str:
+    """What to do about something that a command or Docker printed, if its reason is a known one."""
+    small = said.lower()  # Docker and the C library differ in how they begin a sentence
+    return next((todo for words, todo in REASONS.items() if words in small), otherwise)
+
+
 def failed(script: str, result: Result) -> CommandFailed:
     """The error for a script that should have succeeded, with the end of what it printed."""
-    said = (result.err.strip() or result.out.strip()).splitlines()[-15:]
-    reasons = {
-        "No space left on device": "free space on the host: `df -h` and `df -i` show where",
-        "not in the sudoers file": "this account may not use sudo: log in as one that may",
-        "incorrect password": f"the sudo password in {PASSWORD_VARIABLE} is not the right one",
-        "no password was provided": f"the sudo password in {PASSWORD_VARIABLE} is not right",
-    }
-    todo = next((t for word, t in reasons.items() if word in "\n".join(said)), "")
+    said = "\n".join((result.err.strip() or result.out.strip()).splitlines()[-15:])
     first = mask(script).strip().splitlines()[0][:150]
     return CommandFailed(
         f"exit code {result.code} from: {first}",
         expected="exit code 0",
-        todo=todo or "read the last lines below; put right what they name and run this again",
-        evidence="\n".join(said),
+        todo=advice(said, "read the last lines below; put right what they name and run this again"),
+        evidence=said,
     )
 
 

@@ -11,7 +11,7 @@ from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 from ..contexts import LABEL, MADE, OFFICIAL, SUITE, Context
 from ..engine import engine
 from ..errors import CommandFailed, PreconditionFailed
-from ..host import Host, connect
+from ..host import Host, advice, connect
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
@@ -139,8 +139,11 @@ class Pulled(_Image):
             raise PreconditionFailed(
                 f"{self.name} cannot be pulled: {_said(error)}",
                 expected="a registry that has it and lets this host in",
-                todo="check the name; without a way to the registry set images.source to `build`"
-                " or `copy` in the site file",
+                todo=advice(
+                    _said(error),
+                    "check the name; without a way to the registry set images.source to `build`"
+                    " or `copy` in the site file",
+                ),
             ) from None
 
 
@@ -213,8 +216,11 @@ def build(
         raise CommandFailed(
             f"{context.tag} cannot be built: {_said(error)}",
             expected="a build to its end",
-            todo="read the last lines below: most often a package server that cannot be reached,"
-            " or a certificate authority that belongs into ca_certificates",
+            todo=advice(
+                f"{error} {said[-15:]}",
+                "read the last lines below: most often a package server that cannot be reached,"
+                " or a certificate authority that belongs into ca_certificates",
+            ),
             evidence="\n".join(said[-15:]),
         ) from None
 
