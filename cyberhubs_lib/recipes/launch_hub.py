@@ -33,8 +33,10 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                   "one that leads to the host",
                   "set public_url in the site file to the address that people type"),
             docker_answers(facts),
-            Check("settings", sh("cat {}/.env", home), _today(site, facts),
-                  "those of this site file", "run 06_configure_hub first"),
+            # they name what only the engine knows: without it nothing could be said about them
+            *([Check("settings", sh("cat {}/.env", home), _today(site, facts),
+                     "those of this site file", "run 06_configure_hub first")]
+              if facts.docker else []),
             port_is_free(site),
         ],
         steps={

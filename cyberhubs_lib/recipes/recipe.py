@@ -30,9 +30,13 @@ class Recipe:
 
 def docker_answers(facts: Facts) -> Check:
     """The requirement of what works with containers."""
-    found = facts.docker or ("installed, does not answer" if facts.docker_cli else "not installed")
-    return Check("Docker", "true", lambda a: (bool(facts.docker), found), "an engine that answers",
-                 "run 04_install_docker first; on your own machine, start Docker")  # fmt: skip
+    found = "not installed"
+    todo = "run 04_install_docker first; on your own machine, install Docker"
+    if facts.docker_cli:
+        found = "installed, does not answer"
+        todo = "`systemctl status docker` tells why; run 04_install_docker again, it starts Docker"
+    return Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or found),
+                 "an engine that answers", todo)  # fmt: skip
 
 
 def account_exists(facts: Facts) -> Check:

@@ -71,6 +71,23 @@ def test_a_port_that_the_hub_moves_to_may_be_somebody_elses(in_process, docker, 
     docker.sh("docker rm -f $(docker ps -aq)")
 
 
+def test_a_stopped_engine_is_said_and_nothing_else(operator, docker, site):
+    docker.sh("systemctl stop docker.socket docker.service")
+    for runbook in ("06_configure_hub", "08_get_images", "09_launch_hub"):
+        done = operator.papermill(runbook, site=site())
+        assert done.code == 1
+        said = done.out[done.out.rindex("PreconditionFailed: ") :].strip().splitlines()
+        assert said == [
+            "PreconditionFailed: Docker is 'installed, does not answer'",
+            "  expected: Docker: an engine that answers",
+            "  to do:    `systemctl status docker` tells why; run 04_install_docker again, it starts"
+            " Docker",
+        ]
+    # as it says; its own proof asks for more than INSTALL has put there
+    operator.papermill("04_install_docker", site=site())
+    assert docker.sh("docker info")[0] == 0
+
+
 @pytest.fixture(scope="module")
 def little_room(docker):
     """Docker's data on a disk of 60 MB."""
