@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Iterator
 
 import paramiko
 from fabric import Config, Connection
@@ -14,6 +15,7 @@ from .hostkeys import KeyPolicy, changed_key
 from .transport import Result, interpreter
 
 CONNECT_SECONDS = 10
+KEEPALIVE_SECONDS = 15
 # user@name:port, or an IPv6 address, which goes without a port
 TARGET = re.compile(
     r"(\S+@)?([^\s\0@:]+(:(?P<port>[0-9]{1,5}))?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
@@ -39,8 +41,9 @@ class Ssh:
             options["key_filename"] = os.path.expanduser(identity_file)
         self.connection = _connection(target, options)
         self.client: paramiko.SSHClient = self.connection.client
-        _load_known_hosts(self.client)
-        self.client.set_missing_host_key_policy(KeyPolicy(accept_new))
+        for hop in _hops(self.connection):  # fabric itself would accept any key
+            _load_known_hosts(hop.client)
+            hop.client.set_missing_host_key_policy(KeyPolicy(accept_new))
 
     def open(self) -> paramiko.Transport:
         """The live connection; opened if it is not yet."""
@@ -51,8 +54,8 @@ class Ssh:
             c.open()
         except (paramiko.SSHException, OSError, EOFError, UnicodeError) as error:
             raise _refused(c, error) from None
-        c.transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        c.transport.set_keepalive(15)
+        for hop in _hops(c):
+            _tune(hop.transport)
         return c.transport
 
     def run(self, script: str, become: str | None = None, password: str = "") -> Result:
@@ -112,6 +115,19 @@ def _connection(target: str, options: dict[str, object]) -> Connection:
             expected="what ssh itself can read",
             todo=f"`ssh -G {target}` names the line that is wrong; correct it",
         ) from None
+
+
+def _hops(connection: Connection) -> Iterator[Connection]:
+    """The connection, and those of the hosts that it jumps over (ProxyJump), nearest last."""
+    while isinstance(connection, Connection):
+        yield connection
+        connection = connection.gateway
+
+
+def _tune(transport: paramiko.Transport) -> None:
+    transport.set_keepalive(KEEPALIVE_SECONDS)
+    if isinstance(transport.sock, socket.socket):  # not what leads through another connection
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _load_known_hosts(client: paramiko.SSHClient) -> None:

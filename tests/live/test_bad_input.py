@@ -97,6 +97,35 @@ def test_changed_host_key_is_refused(server, tmp_path, monkeypatch):
         connect(server.host, str(server.key), accept_new=True).facts  # noqa: B018
 
 
+@pytest.fixture
+def behind(server, tmp_path, monkeypatch):
+    """An alias for the server as one reaches it by way of itself: its own port 22, after a jump."""
+    ssh = tmp_path / ".ssh"
+    ssh.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (ssh / "config").write_text(
+        f'Host *\n  IdentityFile "{server.key}"\n'
+        f"Host behind\n  HostName localhost\n  User debian\n  ProxyJump {server.host}\n"
+    )
+    known = Path(server.known_hosts).read_text()
+    (ssh / "known_hosts").write_text(
+        known + known.replace(f"[127.0.0.1]:{server.port}", "localhost")
+    )
+    return ssh / "known_hosts"
+
+
+def test_a_host_behind_another(behind):
+    host = connect("behind")
+    assert host.facts.user == "debian"
+    assert host.read("echo $SSH_CONNECTION", root=False).split()[0] in ("127.0.0.1", "::1")
+
+
+def test_the_key_of_a_host_in_between_must_be_known_too(behind, server):
+    behind.write_text("".join(line for line in behind.open() if line.startswith("localhost")))
+    with pytest.raises(ConnectError, match=f"the host key of .*{server.port} is not known"):
+        connect("behind").facts  # noqa: B018
+
+
 def test_refused_key(in_process, server, tmp_path):
     other = tmp_path / "other"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
