@@ -15,7 +15,10 @@ from .hostkeys import KeyPolicy, changed_key
 from .transport import Result, interpreter
 
 CONNECT_SECONDS = 10
+# A line that swallows everything (a VPN that is gone) sends no error: TCP itself gives up after a
+# quarter of an hour. So something is sent now and then, and what is not acknowledged ends the line.
 KEEPALIVE_SECONDS = 15
+SILENCE_SECONDS = 60
 # user@name:port, or an IPv6 address, which goes without a port
 TARGET = re.compile(
     r"(\S+@)?([^\s\0@:]+(:(?P<port>[0-9]{1,5}))?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
@@ -128,6 +131,9 @@ def _tune(transport: paramiko.Transport) -> None:
     transport.set_keepalive(KEEPALIVE_SECONDS)
     if isinstance(transport.sock, socket.socket):  # not what leads through another connection
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            milliseconds = SILENCE_SECONDS * 1000
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 def _load_known_hosts(client: paramiko.SSHClient) -> None:

@@ -11,6 +11,7 @@ import time
 import pytest
 from testhost.relay import Relay
 
+from cyberhubs_lib import ssh
 from cyberhubs_lib.change import UNIT
 from cyberhubs_lib.errors import ConnectionLost
 from cyberhubs_lib.host import connect
@@ -49,6 +50,27 @@ def test_a_change_ends_well_although_the_connection_broke(operator, server, in_p
         until(lambda: server.sh("ls /root/ended")[0] == 0)
         assert host.change("echo on").out == "on\n"
         assert server.sh("ls -A /run/cyberhubs")[1].count(".sh") == 0
+
+
+def test_a_line_that_is_silently_dead_is_noticed(server, in_process, monkeypatch):
+    monkeypatch.setattr(ssh, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(ssh, "SILENCE_SECONDS", 3)
+    with Relay(server.port) as relay:
+        host = connect(f"debian@127.0.0.1:{relay.port}", accept_new=True)
+        assert host.facts.user == "debian"
+        threading.Timer(0.5, relay.swallow).start()
+        began = time.monotonic()
+        with pytest.raises(ConnectionLost, match="run this runbook again"):
+            host.read("sleep 60")
+        assert 3 < time.monotonic() - began < 15
+        assert host.read("echo back").strip() == "back"  # on a new connection
+
+
+def test_a_quiet_command_is_no_dead_line(server, in_process, monkeypatch):
+    monkeypatch.setattr(ssh, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(ssh, "SILENCE_SECONDS", 2)
+    host = connect(server.host)
+    assert host.read("sleep 6; echo done") == "done\n"
 
 
 def test_the_second_of_two_runs_says_who_holds_the_lock(operator, server):

@@ -3,11 +3,13 @@
 with Relay(target_port=server.port, delay_ms=40) as relay:   # 40 ms each way = 80 ms round trip
     ...connect to 127.0.0.1:relay.port...
     relay.drop()                                             # as if the network broke
+    relay.swallow()                                          # as if somebody pulled out the cable
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import socket
 import struct
 import threading
@@ -15,6 +17,11 @@ from collections.abc import Awaitable, Callable
 
 # Closing with this set sends a reset: both ends see the connection break, not end.
 RESET = struct.pack("ii", 1, 0)
+# A packet filter of one instruction: return 0, let nothing through. The kernel asks it before TCP sees
+# a packet, so nothing is acknowledged either.
+SO_ATTACH_FILTER = 26
+NOTHING = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+FILTER = struct.pack("HP", 1, ctypes.addressof(NOTHING))
 
 
 class Relay:
@@ -55,6 +62,10 @@ class Relay:
             self._call(self._shut)
         self._call(self._cut)
 
+    def swallow(self) -> None:
+        """From now on nothing passes, and nobody is told: only silence."""
+        self._call(self._deafen)
+
     def accept(self) -> None:
         """Listen again, on the same port, after `drop(refuse=True)`."""
         self._call(self._open)
@@ -89,6 +100,10 @@ class Relay:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
         await asyncio.sleep(0.01)  # let the pumps see it and end
+
+    async def _deafen(self) -> None:
+        for writer in self._writers:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, FILTER)
 
     async def _end(self) -> None:
         rest = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
