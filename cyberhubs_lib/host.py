@@ -114,8 +114,9 @@ class Host:
         return HostBusy(
             f"{self.name} is being changed by {holder}, since {holder.since}",
             expected="one change at a time",
-            todo=f"wait until it ends (`sudo tail -f {FOLDER}/*.out` on the host shows its work), then"
-            " run this again from the top",
+            # the folder is root's: only root's shell can tell what * stands for
+            todo=f"wait until it ends (`sudo sh -c 'tail -f {FOLDER}/*.out'` on the host shows its"
+            " work), then run this again from the top",
         )
 
     def reconnect(self) -> None:

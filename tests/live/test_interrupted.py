@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def test_a_quiet_command_is_no_dead_line(server, in_process, monkeypatch):
 
 def test_the_second_of_two_runs_says_who_holds_the_lock(operator, server):
     text = f"from cyberhubs_lib.host import connect; h = connect({server.host!r});"
-    text += "h.runbook = '04_install_docker'; h.change('sleep 30')"
+    text += "h.runbook = '04_install_docker'; h.change('echo at work; sleep 30')"
     first = subprocess.Popen([sys.executable, "-c", text], env=operator.environment())
     try:
         until(lambda: changing(server))
@@ -83,6 +84,8 @@ def test_the_second_of_two_runs_says_who_holds_the_lock(operator, server):
         assert second.code == 1
         assert "is being changed by 04_install_docker by" in second.out
         assert f"process {first.pid}, since" in second.out
+        advice = re.search(r"`(sudo [^`]+)` on the host shows its work", second.out)[1]
+        assert server.sh(f"timeout 2 {advice}", user="debian")[1] == "at work\n"
         assert operator.papermill("02_prepare_os", host=server.host, dry_run="true").code == 0
     finally:
         first.kill()
