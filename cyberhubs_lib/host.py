@@ -179,7 +179,9 @@ def advice(said: str, otherwise: str) -> str:
 
 def failed(script: str, result: Result) -> CommandFailed:
     """The error for a script that should have succeeded, with the end of what it printed."""
-    said = "\n".join((result.err.strip() or result.out.strip()).splitlines()[-15:])
+    # apt gives its reasons on standard output and only the verdict on standard error
+    both = [*result.out.strip().splitlines()[-15:], *result.err.strip().splitlines()[-15:]]
+    said = "\n".join(both)
     first = mask(script).strip().splitlines()[0][:150]
     return CommandFailed(
         f"exit code {result.code} from: {first}",
