@@ -28,6 +28,9 @@ def read(demo, path="/docs", **options):
     return httpx.get(f"{demo.url}{path}", follow_redirects=True, timeout=20, **options)
 
 
+ICON = "document.fonts.load('900 16px \"Font Awesome 6 Free\"').then(fonts => fonts.length)"
+
+
 def sign_in(page, who):
     page.get_by_text("Sign in with GitHub stand-in").click()
     page.get_by_role("button", name=who).click()
@@ -41,6 +44,7 @@ def test_people_who_may_come_in_read_it_after_their_login(demo_hub, publish, bro
         sign_in(page, "ben")
         expect(page.get_by_text("This is the book of the site")).to_be_visible(timeout=30_000)
         page.screenshot(path=tmp_path / "docs.png")
+        assert page.evaluate(ICON) == 1  # else the notes show a box in place of the icon
         page.locator("a[href*='02_prepare_os']").first.click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("02")
     with page_of(browser, tmp_path) as page:
