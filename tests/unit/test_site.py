@@ -1,9 +1,14 @@
 """The site file: every mistake names key, line and the way out."""
 
+import json
+import re
+from itertools import pairwise
+
 import pytest
 
 from cyberhubs_lib.errors import SettingsError
-from cyberhubs_lib.site import Site, is_private
+from cyberhubs_lib.site import REPOSITORY, Site, is_private
+from cyberhubs_lib.site_host import Part
 from cyberhubs_lib.sitefile import SITES, load_site
 
 WRONG = {
@@ -42,15 +47,88 @@ def test_all_mistakes_at_once(tmp_path):
     assert all(f"line {n}" in str(error.value) for n in (1, 2, 3))
 
 
-def test_the_example_names_every_key_and_the_default():
-    example = load_site("example")
-    from ruamel.yaml import YAML
+EXAMPLE = (SITES / "example.yaml").read_text()
+FILLED = {
+    "host": "debian@hub.example.org",
+    "public_url": "http://hub.example.org",
+    "client_id": "Ov23li",
+    "client_secret_file": "~/.config/cyberhubs/client_secret",
+    "admins": ["ada"],
+    "allowed_users": ["ben"],
+}
 
-    data = YAML(typ="safe").load(SITES / "example.yaml")
-    assert set(data) == set(Site.model_fields)
-    differ = {"name", "host", "identity_file", "storage", "login", "admins", "allowed_users"}
-    for key in set(Site.model_fields) - differ:
-        assert getattr(example, key) == getattr(Site(), key), key
+
+def test_the_example_is_the_defaults():
+    assert load_site("example") == Site(name="example")
+
+
+def test_a_copy_with_its_lines_filled_in_differs_in_nothing_else(tmp_path):
+    asked, text = EXAMPLE.count("FILL IN:"), EXAMPLE
+    for key, value in FILLED.items():
+        text, found = re.subn(rf"(?m)^( *{key}:) .*$", rf"\1 {json.dumps(value)}", text)
+        assert found == 1, key
+    assert asked == len(FILLED)
+    (tmp_path / "mysite.yaml").write_text(text)
+    login = {key: FILLED[key] for key in ("client_id", "client_secret_file")}
+    rest = {key: value for key, value in FILLED.items() if key not in login}
+    assert load_site(str(tmp_path / "mysite.yaml")) == Site(name="mysite", login=login, **rest)
+
+
+def parts(model=Site):
+    """All groups of keys, however deep."""
+    yield model
+    for field in model.model_fields.values():
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, Part):
+                yield from parts(kind)
+
+
+@pytest.mark.parametrize("part", list(parts()), ids=lambda part: part.__name__)
+def test_the_example_names_every_key(part):
+    text = EXAMPLE + (SITES / "demo.yaml").read_text()  # the stand-in's accounts are there
+    missing = [key for key in part.model_fields if not re.search(rf"\b{key}: ", text)
+               and not re.search(rf"(?m)^{key}:", text)]  # fmt: skip
+    assert missing == []
+
+
+def test_the_example_says_of_every_key_what_it_is():
+    """Behind it or above it; the first entry of the menu speaks for the second."""
+    text = re.sub(r"(?s)  - title: Notebook.*?interface: notebook\n", "", EXAMPLE)
+    lines = [line for line in text.splitlines() if line.strip()]
+    bare = [line for above, line in pairwise(lines) if not line.lstrip().startswith("#")
+            and " #" not in line and not above.lstrip().startswith("# ")]  # fmt: skip
+    assert bare == []
+    assert max(map(len, EXAMPLE.splitlines())) <= 76  # as much as the book has room for
+
+
+WRITTEN = {
+    "host": "debian@hub.example.org",
+    "admins": "[ada, ben]",
+    "storage.volumes": "[{device: /dev/vdb, mount: /mnt}]",
+    "docs.hide": "[logins, addresses, hosts]",
+    "ca_certificates": "[~/certificates/*.crt]",
+    "system.open_ports": "[5432]",
+    "system.ssh_from": "[192.0.2.0/24]",
+    "system.restart_at": '"04:30"',
+    "system.swap": "4G",
+    "docker.address_pools": "[{base: 10.201.0.0/16, size: 24}]",
+}
+
+
+@pytest.mark.parametrize("key", WRITTEN)
+def test_values_that_the_comments_show_can_be_used(tmp_path, key):
+    assert WRITTEN[key] in EXAMPLE
+    group, _, name = key.rpartition(".")
+    line = f"{name}: {WRITTEN[key]}"
+    (tmp_path / "s.yaml").write_text(f"{group}:\n  {line}\n" if group else line)
+    assert load_site(str(tmp_path / "s.yaml")) != Site(name="s")
+
+
+def test_the_book_says_which_runbook_reads_each_key():
+    page = (REPOSITORY / "book" / "site_file.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    named = [key for row in rows for key in re.findall(r"`([a-z_]+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(Site.model_fields)
 
 
 def test_missing_site_names_the_known_ones():
