@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from cyberhubs_lib import errors
 from cyberhubs_lib.cli import main, parser
 from cyberhubs_lib.site import REPOSITORY
 from cyberhubs_lib.table import RUNBOOKS, entry
@@ -38,7 +39,7 @@ def test_readme_is_under_two_screens():
 
 def test_no_page_names_a_runbook_that_is_not_there():
     for page in PAGES:
-        for name in re.findall(r"`(\d\d_[a-z_]+)", page.read_text()):
+        for name in re.findall(r"(?:`|runbooks/|Z_)(\d\d_[a-z_]+)", page.read_text()):
             assert entry(name)[0] == name, page
 
 
@@ -47,3 +48,9 @@ def test_demo_refuses_to_touch_a_real_site(tmp_path, capsys):
     site.write_text("host: debian@hub.example.org\n")
     assert main(["demo", "--down", "--data", "--site", str(site)]) == 1
     assert "is not a demo" in capsys.readouterr().err
+
+
+def test_every_error_is_in_the_table_of_the_book():
+    page = (REPOSITORY / "book" / "if_it_fails.md").read_text()
+    kinds = {name for name, found in vars(errors).items() if isinstance(found, type)}
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.M)) == kinds - {"CyberhubsError"}
