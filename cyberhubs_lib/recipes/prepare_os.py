@@ -24,11 +24,11 @@ from .recipe import Recipe, supported
 PACKAGES = {
     "ca-certificates": "trust in the web's certificates",
     "curl": "looking at web addresses",
-    "git": "the original's list",
+    "git": "sources that live on a git host",
     "rsync": "copies that can be continued",
     "sshfs": "data of other machines, in runbook 05",
     "unattended-upgrades": "security updates, every day",
-    "wget": "the original's list",
+    "wget": "what people expect, beside curl",
 }
 
 

@@ -121,9 +121,9 @@ c.JupyterHub.load_roles = [
 ]
 
 culling = settings["culling"]
-if culling["idle_minutes"]:
+if culling["idle_minutes"] or culling["max_age_hours"]:
     command = [sys.executable, "-m", "jupyterhub_idle_culler"]
-    command += [f"--timeout={culling['idle_minutes'] * 60}"]
+    command += [f"--timeout={culling['idle_minutes'] * 60 or 10**9}"]  # to the culler 0 is at once
     command += [f"--max-age={culling['max_age_hours'] * 3600}"]
     c.JupyterHub.services.append({"name": "culler", "command": command})
     scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
