@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ..check import Check
@@ -20,6 +21,7 @@ from ..transport import Result
 from .recipe import Recipe, account_exists, docker_answers
 
 SECRET_VARIABLE = "CYBERHUBS_CLIENT_SECRET"
+SECRETS = 3  # two tokens between the services, and the client secret
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -41,9 +43,10 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "book": [Tree(f"{home}/docs", html, owner)] if html else [],
         },
         checks=[
-            Check("secrets are private", _private(home), _none, "0 readable by others",
-                  "run this runbook again"),
-            Check("no secret in the settings", _leaks(home), _none, "0 files with one"),
+            Check("secrets are private", _private(home), _none("{} of {} readable by others"),
+                  f"none of at least {SECRETS}", "run this runbook again"),
+            Check("no secret in the settings", _leaks(home), _none("{} files hold one of {}"),
+                  f"none of at least {SECRETS}", "run this runbook again"),
         ],
     )  # fmt: skip
 
@@ -145,17 +148,29 @@ def client_secret(site: Site) -> str:
 
 
 def _private(home: str) -> str:
-    return sh("find {}/secrets -type f -perm /077 | wc -l", home)
+    """How many secrets there are, and how many of them others may read."""
+    return sh(
+        "cd {}/secrets && echo $(find . -type f | wc -l) $(find . -type f -perm /077 | wc -l)", home
+    )
 
 
 def _leaks(home: str) -> str:
-    """How many settings hold one of the secrets; the patterns come from the files themselves."""
+    """How many secrets there are, and how many settings hold one: the files are the patterns."""
     return sh(
-        "cd {} && for s in secrets/*; do grep -rlFf \"$s\" .env *.json hub standin; done | wc -l",
+        "cd {} && [ -f .env ] && echo $(find secrets -type f | wc -l) $(for s in secrets/*; do"
+        " grep -rlFf \"$s\" .env *.json hub standin; done | wc -l)",
         home,
     )  # fmt: skip
 
 
-def _none(answer: Result) -> tuple[bool, str]:
-    lines = answer.out.strip().splitlines()
-    return lines[-1:] == ["0"], "0" if lines[-1:] == ["0"] else answer.out.strip()[-200:]
+def _none(words: str) -> Callable[[Result], tuple[bool, str]]:
+    """Nothing bad counts only where there was something to look at."""
+
+    def expect(answer: Result) -> tuple[bool, str]:
+        line = answer.out.strip().rpartition("\n")[2]
+        made, _, bad = line.partition(" ")
+        if answer.code or not made.isdigit():
+            return False, "nothing there to look at"
+        return int(made) >= SECRETS and bad == "0", words.format(bad, made)
+
+    return expect
