@@ -1,7 +1,7 @@
 """What the operator wants of one hub: the keys of a site file, with their types and defaults.
 
-`sites/example.yaml` explains every key; site_host.py has those of the machine, sitefile.py reads the
-file.
+`sites/example.yaml` explains every key; site_host.py has those of the machine, site_types.py the forms
+of single values; sitefile.py reads the file.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .errors import SettingsError
 from .site_host import Docker, Memory, Part, Storage, System
+from .site_types import ImageName, Login, OptionalImageName, Uid, WebAddress, is_private
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"  # of the images that this release makes and expects
-
-Login = Annotated[str, Field(pattern=r"^[A-Za-z0-9](-?[A-Za-z0-9])*$", max_length=39)]
 
 
 class Account(Part):
@@ -34,7 +33,7 @@ class GitHub(Part):
     """GitHub login: the OAuth application. The secret is in a file or the environment, not here."""
 
     provider: Literal["github"] = "github"
-    url: str = "https://github.com"
+    url: WebAddress = "https://github.com"
     client_id: str = ""
     client_secret_file: str = ""
     standin: list[Account] = []
@@ -44,7 +43,7 @@ class Limits(Part):
     """What one user's server may use."""
 
     memory: Memory = "2G"
-    cpus: float = Field(default=2.0, gt=0)
+    cpus: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     processes: int = Field(default=512, ge=64)
 
 
@@ -58,8 +57,8 @@ class Culling(Part):
 class Choice(Part):
     """One line of the menu that a user sees before a server starts."""
 
-    title: str
-    image: str = f"cyberhubs/corehub:{VERSION}"
+    title: str = Field(min_length=1)
+    image: ImageName = f"cyberhubs/corehub:{VERSION}"
     interface: Literal["lab", "notebook"] = "lab"
 
 
@@ -67,7 +66,7 @@ class Images(Part):
     """Where images come from: built on the host, pulled by it, or copied from here."""
 
     source: Literal["build", "pull", "copy"] = "build"
-    base: str = ""
+    base: OptionalImageName = ""
 
 
 class Docs(Part):
@@ -87,12 +86,12 @@ class Site(Part):
     identity_file: str = ""
     accept_new_host_key: bool = False
     service_user: Annotated[str, Field(pattern=r"^([a-z_][a-z0-9_-]{0,31})?$")] = ""
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: WebAddress = "http://127.0.0.1:8000"
     bind_address: str = ""
     server_dir: Annotated[str, Field(pattern=r"^([~]?/[A-Za-z0-9._/-]+)?$")] = ""
     data_root: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._/-]+|[a-z0-9][a-z0-9_.-]*)$")] = "/mnt"
-    uid: int = Field(default=1000, ge=1)
-    gid: int = Field(default=1000, ge=1)
+    uid: Uid = 1000
+    gid: Uid = 1000
     extra_packages: list[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]] = []
     ca_certificates: list[str] = []
     system: System = System()
@@ -114,19 +113,26 @@ class Site(Part):
     )
     docs: Docs = Docs()
 
-    @field_validator("public_url")
+    @field_validator("storage")
     @classmethod
-    def _url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        try:
-            good = parts.port is None or 0 < parts.port < 65536
-        except ValueError:
-            good = False
-        if not good:
-            raise ValueError("the port is a number from 1 to 65535")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
-            raise ValueError("write it as http://NAME, https://NAME or http://NAME:PORT")
-        return url.rstrip("/")
+    def _holds_the_data(cls, storage: Storage, info: ValidationInfo) -> Storage:
+        root = info.data.get("data_root", "")
+        mount = storage.volumes[0].mount if storage.volumes else ""
+        if mount and root.startswith("/") and not f"{root}/".startswith(f"{mount}/"):
+            raise ValueError(
+                f"users' files belong on the first volume, which is mounted at {mount}, but"
+                f" data_root is {root}; set data_root: {mount}"
+            )
+        return storage
+
+    @field_validator("menu")
+    @classmethod
+    def _can_be_told_apart(cls, menu: list[Choice]) -> list[Choice]:
+        titles = [choice.title for choice in menu]
+        twice = next((title for title in titles if titles.count(title) > 1), None)
+        if twice:
+            raise ValueError(f"give each entry a title of its own, not twice {twice!r}")
+        return menu
 
     @model_validator(mode="after")
     def _standin_stays_inside(self) -> Site:
@@ -177,23 +183,3 @@ class Site(Part):
                 )
             found += matches
         return found
-
-
-# as server/hub/login.py has them, which refuses to start with the stand-in anywhere else
-PRIVATE_NETWORKS = [
-    ipaddress.ip_network(net)
-    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-]
-
-
-def is_private(name: str) -> bool:
-    """Whether a host name or address can only be reached from inside (loopback, RFC 1918, .test)."""
-    if name == "localhost" or name.endswith((".localhost", ".test", ".internal")):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback or any(
-        address.version == net.version and address in net for net in PRIVATE_NETWORKS
-    )

@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 
 from cyberhubs_lib.errors import SettingsError
-from cyberhubs_lib.site import REPOSITORY, Site, is_private
+from cyberhubs_lib.site import REPOSITORY, Site
 from cyberhubs_lib.site_host import Part
+from cyberhubs_lib.site_types import is_private
 from cyberhubs_lib.sitefile import SITES, load_site
 
 WRONG = {
@@ -17,6 +18,32 @@ WRONG = {
     "wrong type": ("uid: many\n", ["line 1: uid", "'many'"]),
     "impossible value": ("name: a\nlimits:\n  cpus: -1\n", ["line 3: limits.cpus", "greater"]),
     "bad login": ("name: a\n\nadmins:\n  - ok\n  - 'a b'\n", ["line 5: admins.1", "'a b'"]),
+    "reserved characters in login": ("admins: [a@b]\n", ["line 1: admins.0", "39 letters"]),
+    "login too long": (f"admins: [{'a' * 40}]\n", ["line 1: admins.0", "39 letters"]),
+    "space in address": (
+        "name: a\npublic_url: http://x y\n",
+        ["line 2: public_url", "http://NAME"],
+    ),
+    "no address": ("public_url: http://\n", ["line 1: public_url", "http://NAME"]),
+    "impossible address": ("public_url: http://300.1.1.1\n", ["line 1: public_url"]),
+    "address with a login": ("public_url: http://a:b@hub.org\n", ["line 1: public_url"]),
+    "address with a query": ("public_url: http://hub.org?a=b\n", ["line 1: public_url"]),
+    "port of address": ("public_url: http://hub.org:99999\n", ["1 to 65535"]),
+    "no address of GitHub": ("login:\n  url: nonsense\n", ["line 2: login.url", "http://NAME"]),
+    "two titles": (
+        "uid: 5\nmenu: [{title: A}, {title: B}, {title: A}]\n",
+        ["line 2: menu", "not twice 'A'"],
+    ),
+    "no title": ("menu: [{title: ' '}]\n", ["line 1: menu.0.title"]),
+    "no image": ("menu:\n  - title: A\n    image: ''\n", ["line 3: menu.0.image", "docker pull"]),
+    "no name of an image": ("menu: [{title: A, image: My Hub}]\n", ["menu.0.image", "'My Hub'"]),
+    "no base": ("images: {base: 'debian trixie'}\n", ["line 1: images.base"]),
+    "data beside the volume": (
+        "uid: 5\nstorage: {volumes: [{device: /dev/vdb, mount: /data}]}\n",
+        ["line 2: storage", "set data_root: /data"],
+    ),
+    "endless processors": ("limits: {cpus: .inf}\n", ["line 1: limits.cpus", "finite"]),
+    "no such uid": ("uid: 4294967295\n", ["line 1: uid"]),
     "path in address": ("public_url: http://x/hub\n", ["line 1: public_url", "http://NAME"]),
     "not a mapping": ("- a\n- b\n", ["cannot be used"]),
     "no yaml": ("name: [a\n", ["is not YAML", "line"]),
@@ -37,6 +64,25 @@ def test_mistakes_are_named(tmp_path, case):
         load_site(str(path))
     for word in [*words, "s.yaml", "to do"]:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "admins: [octocat_acme, a-b, old-name-, X1]\n",
+        "public_url: https://hub.example.org:8443/\n",
+        "public_url: http://[fd00::7]:8000\n",
+        "login: {url: https://github.example.org}\n",
+        "menu: [{title: A, image: 'registry.example.org:5000/group/hub:v1.2'}]\n",
+        f"menu: [{{title: A, image: 'debian@sha256:{'0a' * 32}'}}]\n",
+        "images: {base: 'mirror/debian:trixie-slim'}\n",
+        "data_root: /data/hub\nstorage: {volumes: [{device: /dev/vdb, mount: /data}]}\n",
+        "data_root: a-volume\nstorage: {volumes: [{device: /dev/vdb, mount: /data}]}\n",
+    ],
+)
+def test_what_is_meant_is_taken(tmp_path, text):
+    (tmp_path / "s.yaml").write_text(text)
+    load_site(str(tmp_path / "s.yaml"))
 
 
 def test_all_mistakes_at_once(tmp_path):
