@@ -90,7 +90,9 @@ def log_in(site: Site, login: str) -> str:
         if reply.status_code != 200:
             return str(reply.status_code)
         home = browser.get(f"{site.public_url}/hub/home")
-        return "welcome" if login in home.text else f"HTTP {home.status_code} at {home.url}"
+        # JupyterHub's pages tell their scripts who is logged in; the bare name may stand anywhere
+        inside = home.url.path == "/hub/home" and f'user: "{login.lower()}"' in home.text
+        return "welcome" if inside else f"HTTP {home.status_code} at {home.url}"
 
 
 @contextmanager
