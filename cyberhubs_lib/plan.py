@@ -119,7 +119,8 @@ class Plan:
                 raise NotConfirmed(
                     f"{self.resources[i].label}: this cannot be undone, and confirm is {confirm!r}",
                     expected=f"confirm = {name!r}",
-                    todo=f"look at the plan; if it is right, run again with -p confirm {name}",
+                    todo=f"look at the plan; if it is right, run again with -p confirm {name},"
+                    f" or `up` with --confirm {name}",
                 )
 
     def _stop_if_changed(self, pending: list[int]) -> None:

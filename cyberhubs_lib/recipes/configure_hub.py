@@ -126,7 +126,7 @@ def client_secret(site: Site) -> str:
             raise PreconditionFailed(
                 f"login.client_secret_file: {path} is not there",
                 expected="a file that holds the client secret and that only you can read",
-                todo=f"make it: install -m 600 /dev/stdin {path}, paste, Ctrl-D",
+                todo=f"make it: install -D -m 600 /dev/stdin {path}, paste, Ctrl-D",
             )
         if path.stat().st_mode & 0o077:
             raise PreconditionFailed(

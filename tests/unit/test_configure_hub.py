@@ -4,10 +4,11 @@ import subprocess
 
 import pytest
 
+from cyberhubs_lib.errors import PreconditionFailed
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.host import Host
 from cyberhubs_lib.params import Params
-from cyberhubs_lib.recipes.configure_hub import recipe
+from cyberhubs_lib.recipes.configure_hub import client_secret, recipe
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.transport import Local
 
@@ -59,3 +60,13 @@ def test_a_secret_in_the_settings(home, file):
     (home / file).write_text("x = canary-check_token\n")
     row = rows(home)["no secret in the settings"]
     assert (row.was, row.status) == ("1 files hold one of 3", "failed")
+
+
+def test_the_advice_for_a_missing_client_secret_makes_it(tmp_path):
+    file = tmp_path / "not" / "there" / "client_secret"
+    site = Site(login={"client_id": "x", "client_secret_file": str(file)})
+    with pytest.raises(PreconditionFailed, match="is not there") as error:
+        client_secret(site)
+    command = error.value.todo.removeprefix("make it: ").removesuffix(", paste, Ctrl-D")
+    subprocess.run(command, shell=True, input=b"canary-pasted\n", check=True)
+    assert client_secret(site) == "canary-pasted"

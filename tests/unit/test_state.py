@@ -116,8 +116,9 @@ def test_changed_means_read_again_and_equal():
 def test_irreversible_wants_its_name():
     machine = Machine()
     p = plan(machine, Thing("a", "1", sharp=True))
-    with pytest.raises(NotConfirmed, match="confirm is 'b'"):
+    with pytest.raises(NotConfirmed, match="confirm is 'b'") as error:
         p.apply("b")
+    assert "-p confirm a, or `up` with --confirm a" in error.value.todo
     assert machine.state == {}
     p.apply("a")
     assert machine.state == {"a": "1"}
