@@ -31,7 +31,7 @@ def up(name: str, port: int | None) -> int:
     print(f"\nThe hub is at {site.public_url}")
     print("Log in with the stand-in for GitHub: press the button of one of these accounts.")
     for account in site.login.standin:
-        print(f"  {account.login:10} {_role(site, account.login)}")
+        print(f"  {account.login:10} {role(site, account.login)}")
     return 0
 
 
@@ -75,12 +75,17 @@ def _base(site: Site) -> None:
         bottom(host, client, site.images.base, print)
 
 
-def _role(site: Site, login: str) -> str:
-    if login in site.blocked_users:
+def role(site: Site, login: str) -> str:
+    """What the lists say of a login; like GitHub, the hub does not tell cases apart."""
+    admins, allowed, blocked = (
+        [name.lower() for name in names]
+        for names in (site.admins, site.allowed_users, site.blocked_users)
+    )
+    if login.lower() in blocked:
         return "is blocked"
-    if login in site.admins:
+    if login.lower() in admins:
         return "may come in and is an administrator"
-    return "may come in" if login in site.allowed_users else "is on no list and is refused"
+    return "may come in" if login.lower() in allowed else "is on no list and is refused"
 
 
 def remember(name: str, public_url: str) -> None:

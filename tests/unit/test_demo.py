@@ -6,6 +6,7 @@ import pytest
 
 from cyberhubs_lib import demo
 from cyberhubs_lib.cli import main
+from cyberhubs_lib.site import Site
 from cyberhubs_lib.sitefile import load_site
 
 SITE = "host: localhost\ndata_root: trial-data\nlogin: {standin: [{login: ada}]}\n"
@@ -56,3 +57,17 @@ def test_a_taken_port_is_said_before_anything_is_built(site, capsys):
     assert "demo --port" in said.err
     assert said.out == ""
     assert not site.with_suffix(".local.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("login", "words"),
+    [
+        ("ADA", "may come in and is an administrator"),
+        ("ben", "may come in"),
+        ("Eve", "is blocked"),
+        ("mallory", "is on no list and is refused"),
+    ],
+)
+def test_what_the_lists_say_of_an_account(login, words):
+    lists = {"admins": ["Ada", "eve"], "allowed_users": ["Ben"], "blocked_users": ["EVE"]}
+    assert demo.role(Site(**lists), login) == words
