@@ -39,9 +39,16 @@ class KeyPolicy(paramiko.MissingHostKeyPolicy):
                 " site file",
             )
         known = Path.home() / ".ssh" / "known_hosts"
-        known.parent.mkdir(mode=0o700, exist_ok=True)
-        with known.open("a") as file:
-            file.write(line + "\n")
+        try:
+            known.parent.mkdir(mode=0o700, exist_ok=True)
+            with known.open("a") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise ConnectError(
+                f"the new host key of {hostname} cannot be kept: {error}",
+                expected=f"a file {known} that this account may write",
+                todo="put that right: a key that is not kept would be a new one again next time",
+            ) from None
         client.get_host_keys().add(hostname, key.get_name(), key)
         print(f"accepted the new host key of {hostname}: {shown}", file=sys.stderr)
 

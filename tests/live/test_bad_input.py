@@ -85,6 +85,13 @@ def test_new_host_key_is_accepted_if_the_site_says_so(server, tmp_path, monkeypa
     assert connect(server.host, str(server.key)).facts.user == "debian"  # known from now on
 
 
+def test_a_new_host_key_that_cannot_be_kept_is_not_accepted(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh" / "known_hosts").mkdir(parents=True)
+    with pytest.raises(ConnectError, match=r"cannot be kept: .*known_hosts"):
+        connect(server.host, str(server.key), accept_new=True).facts  # noqa: B018
+
+
 def test_changed_host_key_is_refused(server, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".ssh").mkdir()
