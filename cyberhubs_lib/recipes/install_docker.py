@@ -43,6 +43,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         requirements=[
             Check("init system", "cat /proc/1/comm", lambda a: (a.out.strip() == "systemd",
                   a.out.strip()), "systemd", "use an ordinary server"),
+            Check("program curl", "command -v curl >/dev/null",
+                  lambda a: (a.code == 0, "there" if a.code == 0 else "missing"), "there",
+                  "run 02_prepare_os first"),
             Check("package index", "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1",
                   lambda a: (a.code == 0, "read" if a.code == 0 else "never read"), "read",
                   "run 02_prepare_os first"),
