@@ -1,4 +1,4 @@
-"""The figures of the first release, as a table: python tests/benchmarks/first_light.py
+"""The figures of the first release, as a table: ./cyberhubs test benchmarks first_light
 
 Measures a throwaway server (repeated runbooks) and the demo that runs on this machine; nothing is
 asserted. Times are medians of three.
@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests"))
+import docker
+import httpx
+from conftest import REPOSITORY, Operator
+from testhost.testhost import TestHost
 
-import docker  # noqa: E402
-import httpx  # noqa: E402
-from conftest import Operator  # noqa: E402
-from testhost.testhost import TestHost  # noqa: E402
-
-from cyberhubs_lib.contexts import context  # noqa: E402
-from cyberhubs_lib.proof import check_server  # noqa: E402
-from cyberhubs_lib.site import Site  # noqa: E402
-from cyberhubs_lib.sitefile import load_site  # noqa: E402
+from cyberhubs_lib.contexts import context
+from cyberhubs_lib.proof import check_server
+from cyberhubs_lib.site import Site
+from cyberhubs_lib.sitefile import load_site
 
 REPEATED = ["00_start_here", "02_prepare_os", "03_prepare_storage", "04_install_docker"]
 
