@@ -9,6 +9,7 @@ with Relay(target_port=server.port, delay_ms=40) as relay:   # 40 ms each way = 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import socket
 import struct
@@ -97,7 +98,8 @@ class Relay:
         for writer in list(self._writers):
             sock = writer.get_extra_info("socket")
             if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                with contextlib.suppress(OSError):  # closed a moment ago
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
         await asyncio.sleep(0.01)  # let the pumps see it and end
 
