@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import paramiko
 from fabric import Config, Connection
 
+from .channels import Shells
 from .errors import ConnectError, ConnectionLost, SettingsError
 from .hostkeys import KeyPolicy, changed_key
 from .transport import Result, interpreter
@@ -43,7 +44,6 @@ class Ssh:
         if identity_file:
             options["key_filename"] = os.path.expanduser(identity_file)
         self.connection = _connection(target, options)
-        self.client: paramiko.SSHClient = self.connection.client
         for hop in _hops(self.connection):  # fabric itself would accept any key
             _load_known_hosts(hop.client)
             hop.client.set_missing_host_key_policy(KeyPolicy(accept_new))
@@ -59,6 +59,7 @@ class Ssh:
             raise _refused(c, error) from None
         for hop in _hops(c):
             _tune(hop.transport)
+        self.shells = Shells(c.transport)
         return c.transport
 
     def run(self, script: str, become: str | None = None, password: str = "") -> Result:
@@ -66,13 +67,12 @@ class Ssh:
         command, first = interpreter(become, password)
         self.open()
         try:
-            _stdin, stdout, stderr = self.client.exec_command(command)
-            channel = stdout.channel
-            _send(channel, (first + script).encode())
+            channel = self.shells.next()
+            _send(channel, f"{command}\n{first}{script}".encode())
             # stdout is read to its end first; paramiko keeps stderr (a few lines) meanwhile
-            channel.set_combine_stderr(False)
-            out, err = stdout.read(), stderr.read()
+            out, err = channel.makefile("rb").read(), channel.makefile_stderr("rb").read()
             code = channel.recv_exit_status()
+            channel.close()
         except (paramiko.SSHException, OSError, EOFError) as e:
             raise self._lost(str(e)) from None
         if code == -1:  # paramiko: the channel closed and no exit code came
