@@ -24,12 +24,15 @@ else echo sudo=password; fi  # without a password sudo does not tell whether it 
 echo "init=$(cat /proc/1/comm)"
 while read -r a b c d e _; do [ "$a $b" = "Max open" ] && echo "open_files=$e"; done < /proc/1/limits
 echo "ssh_port=${SSH_CONNECTION##* }"
-D=docker; docker ps -q >/dev/null 2>&1 || D="sudo -n docker"
-echo "docker_as=${D% docker}"
-echo "docker=$($D version -f '{{.Server.Version}}' 2>/dev/null)"
-echo "docker_root=$($D info -f '{{.DockerRootDir}}' 2>/dev/null)"
 echo "docker_cli=$(command -v docker)"
-echo "compose=$(docker compose version --short 2>/dev/null)"
+# client and engine in one call, each takes 50 ms; without an engine the client tells for itself
+F='docker={{.ServerVersion}}
+docker_root={{.DockerRootDir}}
+{{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}compose={{.Version}}{{end}}{{end}}'
+if ! command -v docker >/dev/null; then :
+elif docker info -f "$F" 2>/dev/null; then echo docker_as=docker
+elif sudo -n docker info -f "$F" 2>/dev/null; then echo docker_as=sudo
+else echo "compose=$(docker compose version --short 2>/dev/null)"; fi
 echo "docker_gid=$(stat -c %g /var/run/docker.sock 2>/dev/null)"
 [ -n "$service" ] || service=$(id -un)
 echo "service_user=$service"
