@@ -69,7 +69,7 @@ CASES = [
     (container, Result(0, UP.replace("running|healthy", "exited|")), {**FINE, "state": "exited"}),
     (container, Result(0, UP.replace("01-01|", "01-01|/s/token")), {**FINE, "secrets": "older"}),
     (Filesystem("/dev/vdb"), Result(10, ""), {"type": "several signatures", "label": ""}),
-    (TimeService(), Result(0, "chrony.service\n"), {"boot": "enabled"}),
+    (TimeService(), Result(1, "not-found\nenabled\nalias\n"), {"boot": "enabled"}),
     (TimeService(), Result(0, ""), {"boot": "none is enabled"}),
 ]  # fmt: skip
 
