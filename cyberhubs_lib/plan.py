@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from .errors import HostChanged, NotConfirmed, NotConverged, PreconditionFailed
@@ -24,6 +24,8 @@ class Plan:
     host: Host
     resources: Sequence[Resource]
     actual: list[Actual]
+    later: Sequence[Resource] = ()  # of the next steps: looked at along with the last look
+    later_actual: list[Actual] = field(default_factory=list)
 
     @property
     def pending(self) -> list[int]:
@@ -135,8 +137,9 @@ class Plan:
                 )
 
     def _look_again(self, pending: list[int]) -> None:
-        now = look(self.host, [self.resources[i] for i in pending])
-        for i, actual in zip(pending, now, strict=True):
+        now = look(self.host, [*(self.resources[i] for i in pending), *self.later])
+        self.later_actual = now[len(pending) :]
+        for i, actual in zip(pending, now[: len(pending)], strict=True):
             wanted = self.resources[i].wanted
             if isinstance(actual, Unknown) or difference(actual, wanted):
                 raise NotConverged(

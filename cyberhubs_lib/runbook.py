@@ -6,7 +6,8 @@
     run.apply("packages")
     run.verify()
 
-One read serves all plans until something is applied; applying an empty plan asks nothing.
+One read serves all plans until something is applied, and the look after that serves the plans of
+the steps that follow. Applying an empty plan asks nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Run:
         self.name, self.host, self.site, self.params, self.recipe = name, host, site, params, recipe
         self.failed = ""
         self._began = time.monotonic()
-        self._actual: dict[str, list[Actual]] | None = None
+        self._actual: dict[str, list[Actual]] = {}
         self._shown: dict[str, Plan] = {}
         self._fit = not recipe.requirements
 
@@ -59,7 +60,7 @@ class Run:
     def requirements(self) -> Report:
         """What must hold before anything is done. Raises PreconditionFailed with the reasons."""
         self._in_order()
-        rows = self._read(self.recipe.requirements)
+        rows = self._read(self.recipe.requirements, list(self.recipe.steps))
         report = self._report(Report("Requirements", rows, ("found", "expected")))
         bad = [row for row in rows if row.status == "failed"]
         self._fit = not bad
@@ -70,9 +71,8 @@ class Run:
     def plan(self, step: str) -> Report:
         """What this step would change; changes nothing."""
         self._in_order(step)
-        if self._actual is None:
-            self._read([])
-        assert self._actual is not None
+        if step not in self._actual:
+            self._read([], self._from(step))
         plan = Plan(title(step), self.host, self.recipe.steps[step], self._actual[step])
         self._shown[step] = plan
         return self._report(plan.report())
@@ -98,6 +98,8 @@ class Run:
                 todo="run the cells under `Before you start`, then this one",
             )
         live = Live(plan.report())
+        following = self._from(step)[1:]
+        plan.later = self._resources(following)
         try:
             report = plan.apply(getattr(self.params, "confirm", ""), live.show)
         except CyberhubsError as error:
@@ -108,7 +110,7 @@ class Run:
             self.host.reconnect()
             raise
         if plan.pending:
-            self._actual = None
+            self._actual = self._by_step(following, plan.later_actual)
             self._shown.clear()
         return live.finish(self._report(report))
 
@@ -130,17 +132,30 @@ class Run:
             self._stop(VerifyFailed, report, bad)
         return report
 
-    def _read(self, checks: Sequence[Check]) -> list[Row]:
-        """Ask `checks` and the state of all steps in one round trip; the rows of the checks."""
-        everything: list[Resource] = [r for step in self.recipe.steps.values() for r in step]
-        questions = [c.question for c in checks] + [r.question() for r in everything]
+    def _read(self, checks: Sequence[Check], steps: Sequence[str]) -> list[Row]:
+        """Ask `checks` and the state of `steps` in one round trip; the rows of the checks."""
+        resources = self._resources(steps)
+        questions = [c.question for c in checks] + [r.question() for r in resources]
         holder, *answers = self.host.batch([change.HOLDER, *questions])
         if self._must_wait(change.parse_holder(holder.out)):
             self.host.run(change.WAIT)
             answers = self.host.batch(questions)
-        found = iter([parse(r, a) for r, a in zip(everything, answers[len(checks) :], strict=True)])
-        self._actual = {name: [next(found) for _ in s] for name, s in self.recipe.steps.items()}
+        found = [parse(r, a) for r, a in zip(resources, answers[len(checks) :], strict=True)]
+        self._actual = {**self._actual, **self._by_step(steps, found)}
         return [c.row(a) for c, a in zip(checks, answers[: len(checks)], strict=True)]
+
+    def _from(self, step: str) -> list[str]:
+        """This step and those that follow."""
+        names = list(self.recipe.steps)
+        return names[names.index(step) :]
+
+    def _resources(self, steps: Sequence[str]) -> list[Resource]:
+        return [resource for name in steps for resource in self.recipe.steps[name]]
+
+    def _by_step(self, steps: Sequence[str], found: Sequence[Actual]) -> dict[str, list[Actual]]:
+        """What `_resources` of the same steps gave, as a list for each step."""
+        rest = iter(found)
+        return {name: [next(rest) for _ in self.recipe.steps[name]] for name in steps}
 
     def _must_wait(self, holder: change.Holder | None) -> bool:
         """Whether an earlier run left a change under way. Raises HostBusy if it is another's."""
