@@ -91,7 +91,7 @@ class Plan:
 
         self._stop_without_name(pending, confirm)
         self._stop_if_changed(pending)
-        for _kind, group in groupby(pending, key=lambda i: type(self.resources[i])):
+        for _, group in groupby(pending, key=lambda i: _way(self.resources[i])):
             positions = list(group)
             states = [(self.resources[i], self.actual[i]) for i in positions]
             items = [(r, a) for r, a in states if not isinstance(a, Unknown)]
@@ -148,6 +148,12 @@ class Plan:
                     todo="something on the host puts it back or refuses it; find out what, then"
                     " run this runbook again",
                 )
+
+
+def _way(resource: Resource) -> tuple[object, object]:
+    """How it is changed: neighbours that go the same way go together."""
+    kind = type(resource)
+    return kind.perform.__func__, kind.change_all.__func__  # type: ignore[attr-defined]
 
 
 def _text(actual: Actual) -> str:

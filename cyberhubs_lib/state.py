@@ -50,8 +50,9 @@ class Resource:
 
     @classmethod
     def change_all(cls, items: Sequence[tuple[Resource, State]]) -> str:
-        """The changes of neighbours of one kind together; packages make one transaction of it."""
-        return "\n".join(resource.change(was) for resource, was in items)
+        """The changes of neighbours together; packages make one transaction of it."""
+        # each in a shell of its own: a umask or a variable of one must not reach the next
+        return "\n".join(f"(\n{resource.change(was)}\n)" for resource, was in items)
 
     @classmethod
     def perform(

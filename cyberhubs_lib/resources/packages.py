@@ -88,6 +88,7 @@ class Package(Resource):
 
     name: str
     why: str = ""
+    after: str = ""  # shell text to run when it is installed
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -118,6 +119,7 @@ class Package(Resource):
     @classmethod
     def change_all(cls, items: Sequence[tuple[Resource, State]]) -> str:
         """One transaction for all."""
-        names = [resource.name for resource, _ in items if isinstance(resource, Package)]
-        places = " ".join("{}" for _ in names)
-        return sh(f"{APT} --no-install-recommends install {places}", *names)
+        packages = [resource for resource, _ in items if isinstance(resource, Package)]
+        places = " ".join("{}" for _ in packages)
+        install = sh(f"{APT} --no-install-recommends install {places}", *[p.name for p in packages])
+        return "\n".join([install, *[p.after for p in packages if p.after]])

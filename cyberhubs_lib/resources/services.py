@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
-from .packages import APT
+from .packages import Package
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,14 @@ KEEPERS = ("chrony", "chronyd", "ntpsec", "ntp", "systemd-timesyncd")
 
 
 @dataclass(frozen=True)
-class TimeService(Resource):
-    """Some service that keeps the clock; one that is there is kept, whichever it is."""
+class TimeService(Package):
+    """Some service that keeps the clock; one that is there is kept, whichever it is.
+
+    Otherwise systemd's own: it conflicts with the others, and none of them is enabled.
+    """
+
+    name: str = "systemd-timesyncd"
+    after: str = "systemctl enable --now systemd-timesyncd.service"
 
     label = "a service that keeps the clock"
 
@@ -74,10 +80,3 @@ class TimeService(Resource):
     def parse(self, answer: Result) -> State:
         """Enabled, or none."""
         return {"boot": "enabled" if "enabled" in answer.out.split() else "none is enabled"}
-
-    def change(self, was: State) -> str:
-        """systemd's own: it conflicts with the others, and none of them is enabled."""
-        unit = "systemd-timesyncd"
-        return (
-            f"{APT} --no-install-recommends install {unit}\nsystemctl enable --now {unit}.service"
-        )
