@@ -88,9 +88,11 @@ if [ "$(id -u)" != 0 ] || [ ! -d /run/systemd/system ]; then (eval "$script") </
 " >{run}.sh)
 if ! systemd-run -q --collect --unit={UNIT} {who} --setenv=HOME="$HOME" sh {run}.sh
 then rm -f {run}.sh; {HOLDER}; exit {BUSY}; fi
-until [ -e {run}.code ]; do
-  systemctl is-active -q {UNIT} || [ -e {run}.code ] || {{ echo {LOST} >{run}.code; break; }}
-  sleep 0.05
+n=0
+until [ -e {run}.code ]; do  # most changes are quick; whether the unit is alive is asked twice a second
+  sleep 0.02
+  n=$(((n + 1) % 25))
+  [ $n != 0 ] || systemctl is-active -q {UNIT} || [ -e {run}.code ] || {{ echo {LOST} >{run}.code; }}
 done
 cat {run}.out; cat {run}.err >&2; code=$(cat {run}.code); rm -f {run}.*; exit "$code"
 }}"""
