@@ -64,9 +64,9 @@ class Plan:
     ) -> Report:
         """Change what differs, read again, and tell. Nothing to do costs no round trip.
 
-        Raises NotConfirmed if something irreversible is to be changed and `confirm` is not its
-        name, HostChanged if the host is not what the plan showed, CommandFailed if a change fails,
-        NotConverged if the host, read again, is not as wanted.
+        Raises NotConfirmed if something irreversible is to be changed and its name is not in
+        `confirm` (names with commas between), HostChanged if the host is not what the plan showed,
+        CommandFailed if a change fails, NotConverged if the host, read again, is not as wanted.
         """
         after: dict[int, Actual] = {}
         while True:
@@ -115,14 +115,16 @@ class Plan:
             )
 
     def _stop_without_name(self, pending: list[int], confirm: str) -> None:
-        for i in pending:
-            name = self.resources[i].irreversible
-            if name and confirm != name:
+        typed = confirm.split(",")
+        named = [i for i in pending if self.resources[i].irreversible]
+        for i in named:
+            if self.resources[i].irreversible not in typed:
+                names = ",".join(self.resources[i].irreversible for i in named)
                 raise NotConfirmed(
                     f"{self.resources[i].label}: this cannot be undone, and confirm is {confirm!r}",
-                    expected=f"confirm = {name!r}",
-                    todo=f"look at the plan; if it is right, run again with -p confirm {name},"
-                    f" or `up` with --confirm {name}",
+                    expected=f"confirm = {names!r}",
+                    todo=f"look at the plan; if it is right, run again with -p confirm {names},"
+                    f" or `up` with --confirm {names}",
                 )
 
     def _stop_if_changed(self, pending: list[int]) -> None:
