@@ -156,12 +156,17 @@ class TestHost:
     port: int
     key: str
     known_hosts: str
-    device: str | None
+    devices: list[str]
     container: Any = field(repr=False)
     lock: IO[str] = field(repr=False)
 
+    @property
+    def device(self) -> str | None:
+        """The first of its data disks."""
+        return self.devices[0] if self.devices else None
+
     @classmethod
-    def up(cls, name: str, disk_gib: int = 4, suite: str = "trixie") -> TestHost:
+    def up(cls, name: str, disk_gib: int = 4, suite: str = "trixie", disks: int = 1) -> TestHost:
         """A fresh server that accepts logins; an earlier run's leftovers are removed first."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name):
             raise TestHostError(f"{name!r} is no host name: wanted small letters, digits, -")
@@ -169,10 +174,10 @@ class TestHost:
         client = docker.from_env()
         remove(name)
         _network(client)
-        device = _attach_disk(name, disk_gib) if disk_gib else None
+        devices = [_attach_disk(name, i, disk_gib) for i in range(disks) if disk_gib]
         try:
-            container, port = _start(client, name, image, device, Path(f"{key}.pub").read_text())
-            server = cls(name, port, str(key), str(_known_hosts(name)), device, container, mine)
+            container, port = _start(client, name, image, devices, Path(f"{key}.pub").read_text())
+            server = cls(name, port, str(key), str(_known_hosts(name)), devices, container, mine)
             server.wait_until_ready()
         except BaseException:
             remove(name)
@@ -291,7 +296,7 @@ class TestHost:
     # -- end of it --------------------------------------------------------------------------------
 
     def down(self) -> None:
-        """Remove the server, its volume and its disk."""
+        """Remove the server, its volume and its disks."""
         remove(self.name)
         self.lock.close()
 
@@ -309,8 +314,7 @@ def remove(name: str) -> None:
         client.containers.get(PREFIX + name).remove(force=True, v=True)
     with contextlib.suppress(NotFound):
         client.volumes.get(f"{PREFIX}{name}-varlib").remove(force=True)
-    disk = _disk(name)
-    if disk.exists():
+    for disk in cache().glob(f"{name}.disk*"):
         for line in _losetup("-n", "-O", "NAME", "-j", str(disk)).splitlines():
             _losetup("-d", line.strip())
         disk.unlink()
@@ -318,7 +322,7 @@ def remove(name: str) -> None:
 
 
 def _start(
-    client: docker.DockerClient, name: str, image: str, device: str | None, public_key: str
+    client: docker.DockerClient, name: str, image: str, disks: list[str], public_key: str
 ) -> tuple[Any, int]:
     """Create and start the container, on a port that was free a moment ago."""
     for last in (False, False, True):
@@ -326,7 +330,7 @@ def _start(
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         try:
-            return _run(client, name, image, device, public_key.strip(), port), port
+            return _run(client, name, image, disks, public_key.strip(), port), port
         except APIError as error:
             if last or "port is already allocated" not in str(error):
                 raise
@@ -338,12 +342,12 @@ def _run(
     client: docker.DockerClient,
     name: str,
     image: str,
-    device: str | None,
+    disks: list[str],
     public_key: str,
     port: int,
 ) -> Any:
     api = client.api
-    devices = ["/dev/fuse", "/dev/loop-control", *([device] if device else [])]
+    devices = ["/dev/fuse", "/dev/loop-control", *disks]
     settings = api.create_host_config(
         # Not privileged: where this machine itself lacks a capability, Docker refuses that.
         cap_add=["ALL"],
@@ -398,20 +402,23 @@ def _known_hosts(name: str) -> Path:
     return cache() / f"{name}.known_hosts"
 
 
-def _disk(name: str) -> Path:
-    return cache() / f"{name}.disk"
-
-
-def _attach_disk(name: str, gib: int) -> str:
+def _attach_disk(name: str, number: int, gib: int) -> str:
     """An empty disk: a sparse file behind a loop device."""
-    disk = _disk(name)
+    disk = cache() / f"{name}.disk{number or ''}"
     with disk.open("wb") as file:
         file.truncate(gib << 30)
-    return _losetup("-f", "--show", str(disk)).strip()
+    device = _losetup("-f", "--show", str(disk)).strip()
+    # the kernel keeps the partitions that a test which was killed had made known on this device
+    subprocess.run([*_sudo(), "partx", "-d", device], capture_output=True, check=False)
+    return device
+
+
+def _sudo() -> list[str]:
+    return [] if os.geteuid() == 0 else ["sudo", "-n"]
 
 
 def _losetup(*args: str) -> str:
-    command = [*([] if os.geteuid() == 0 else ["sudo", "-n"]), "losetup", *args]
+    command = [*_sudo(), "losetup", *args]
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
     )
