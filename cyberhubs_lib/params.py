@@ -8,11 +8,12 @@ compared with the same model.
 from __future__ import annotations
 
 import ast
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import SettingsError
+from .site_host import DEVICE
 
 
 class Params(BaseModel):
@@ -32,10 +33,11 @@ class SystemParams(Params):
 
 
 class StorageParams(Params):
-    """Runbook 03: the disk, and its name once more to format it."""
+    """Runbook 03: the disk, its name once more to format it, and whether containers may stop."""
 
-    device: str = ""
+    device: Annotated[str, Field(pattern=DEVICE)] = ""
     confirm: str = ""
+    stop_containers: bool = False
 
 
 P = TypeVar("P", bound=Params)

@@ -19,17 +19,40 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
-class Volume(Part):
-    """A disk that runbook 03 may format, and where it is mounted."""
+# /dev/NAME, /dev/disk/by-id/NAME, or UUID=... of a volume that is there already
+DEVICE = r"^(/dev/[A-Za-z0-9][A-Za-z0-9._:+/@-]*|UUID=[0-9A-Fa-f-]+)?$"
 
-    device: Annotated[str, Field(pattern=r"^/dev/[^\s]+$")]
+
+class Volume(Part):
+    """A disk that runbook 03 may format, and where it is mounted.
+
+    Without `device` it is a volume that somebody else mounted there, and is left as it is.
+    """
+
+    device: Annotated[str, Field(pattern=DEVICE)] = ""
     mount: AbsolutePath = "/mnt"
+    label: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,12}$")] = "cyberhubs"  # xfs: 12 letters
+    filesystem: Literal["ext4", "xfs"] = "ext4"
+    files: Literal["small", "large"] = "small"
+    project_quotas: bool = True  # of xfs
 
 
 class Storage(Part):
     """The data volumes; the first is the one for users' files and Docker."""
 
     volumes: list[Volume] = []
+    docker_data: bool = True
+
+    @field_validator("volumes")
+    @classmethod
+    def _differ(cls, volumes: list[Volume]) -> list[Volume]:
+        made = [volume for volume in volumes if volume.device]
+        for key, some in (("device", made), ("label", made), ("mount", volumes)):
+            values = [getattr(volume, key) for volume in some]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"give each volume a {key} of its own, not twice {twice[0]}")
+        return volumes
 
 
 class System(Part):

@@ -1,4 +1,4 @@
-"""03: the data volume, its directories, and Docker's data on it."""
+"""03: the data volumes, their directories, and Docker's data on the first."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from ..check import Check
 from ..errors import PreconditionFailed
 from ..facts import Facts
 from ..params import Params, StorageParams
-from ..resources.disks import LABEL, Bind, Filesystem, Mount, probe, signatures
+from ..resources.disks import Filesystem, look, usable
+from ..resources.docker_data import ENGINE, PATHS, DockerData, movable
+from ..resources.docker_move import Restarted
 from ..resources.files import Directory, File
-from ..shell import sh
+from ..resources.mounts import Mount, is_free, judge, judged, place
+from ..resources.packages import Package
 from ..site import Site
+from ..site_host import Volume
 from ..state import Resource
 from ..transport import Result
 from .recipe import Recipe, supported
+from .storage_checks import checks
 
-MIN_GIB = 100  # the original's figure for a group; 50 for a small installation
-SMALL_GIB = 50
 DROP_INS = [f"/etc/systemd/system/{s}.service.d/cyberhubs.conf" for s in ("containerd", "docker")]
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
-    """With a device: format (once), mount, bind. Without one: the directories where they are."""
+    """With volumes: format (once), mount, bind. Without: the directories where they are."""
     supported(facts)
     assert isinstance(params, StorageParams)
     root = site.data_root
@@ -30,47 +33,83 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             expected="a path, for example /mnt",
             todo="leave this runbook out, or change data_root in the site file",
         )
-    volumes = site.storage.volumes
-    device = params.device or (volumes[0].device if volumes else "")
-    mount = volumes[0].mount if volumes else root
+    volumes = _volumes(site, params)
+    made = [volume for volume in volumes if volume.device]
+    docker = _docker(volumes[0].mount, params) if volumes and site.storage.docker_data else []
     return Recipe(
-        requirements=[_usable(device, mount)] if device else [],
+        requirements=[
+            *[check for volume in volumes for check in _fit(volume)],
+            *([] if volumes else [_judge(root, hard=False)]),
+            *([_movable(docker)] if docker else []),
+        ],
         steps={
-            "filesystem": [Filesystem(device)] if device else [],
-            "mount": [Mount(device, mount)] if device else [],
+            "filesystem": [
+                *([Package("xfsprogs", "makes and repairs xfs")] if _xfs(made) else []),
+                *[Filesystem(v.device, v.filesystem, v.label, v.files == "large") for v in made],
+            ],
+            "mount": [Mount(v.device, v.mount, v.filesystem, _quotas(v)) for v in made],
             "directories": _directories(site, f"{facts.service_uid}:{facts.service_gid}"),
-            "docker": _docker(mount) if device else [],
+            "docker": [*_drop_ins(volumes[0].mount), *docker, Restarted()] if docker else [],
         },
-        checks=_checks(root, mount, bool(device)),
+        checks=checks(root, volumes, bool(docker)),
     )
 
 
-def _usable(device: str, mount: str) -> Check:
-    """Empty, or the volume that this runbook made; anything else is refused, saying what it is."""
-    where = sh('\necho "at=$(findmnt -rno TARGET --source {} | head -1)"', device)
-    question = probe(device) + where
+def _volumes(site: Site, params: StorageParams) -> list[Volume]:
+    """Those of the site; the parameter replaces the device of the first."""
+    volumes = list(site.storage.volumes)
+    if params.device:
+        first = volumes[0] if volumes else Volume(mount=site.data_root)
+        volumes[:1] = [first.model_copy(update={"device": params.device})]
+    return volumes
+
+
+def _xfs(volumes: list[Volume]) -> bool:
+    return any(volume.filesystem == "xfs" for volume in volumes)
+
+
+def _quotas(volume: Volume) -> bool:
+    return volume.filesystem == "xfs" and volume.project_quotas
+
+
+def _fit(volume: Volume) -> list[Check]:
+    """The disk is empty or ours, nothing is in its place, and the kernel can do what is asked."""
+    if not volume.device:
+        return [_judge(volume.mount, hard=True)]
+
+    def disk(answer: Result) -> tuple[bool, str]:
+        return usable(answer, volume.label, volume.filesystem, volume.mount)
+
+    quotas = Check(
+        "project quotas", "modprobe -q xfs; [ -e /proc/fs/xfs/xqm ]",
+        lambda a: (a.code == 0, "yes" if a.code == 0 else "not in this kernel (CONFIG_XFS_QUOTA)"),
+        "yes", f"set project_quotas: false for the volume at {volume.mount}",
+    )  # fmt: skip
+    return [
+        Check(f"disk {volume.device}", look(volume.device), disk, "empty, or made by this runbook",
+              "is it the right disk? `lsblk -f` on the host shows all; this runbook never clears one"),
+        Check(f"place {volume.mount}", place(volume.mount, volume.device), is_free,
+              "free, or the volume", "move away what is there, or mount the volume elsewhere"),
+        *([quotas] if _quotas(volume) else []),
+    ]  # fmt: skip
+
+
+def _judge(path: str, hard: bool) -> Check:
+    todo = "name an empty disk (`device`), or have the volume mounted by /etc/fstab, with nofail"
+    return Check(f"volume at {path}", judge(path), judged, "a disk of its own", todo, hard=hard)
+
+
+def _movable(docker: list[DockerData]) -> Check:
+    """One question for all, since they move together."""
+    questions = [f"({data.question()}\n)\necho ==" for data in docker]
 
     def expect(answer: Result) -> tuple[bool, str]:
-        if answer.code == 9:
-            return False, "no such block device"
-        if answer.code:
-            return False, "not empty: several signatures"
-        found = signatures(answer.out)
-        at = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line).get("at")
-        if found.get("TYPE") == "ext4" and found.get("LABEL") == LABEL:
-            ours = not at or at == mount or at.startswith("/var/lib/")
-            return ours, "made by this runbook" if ours else f"made by this runbook, but at {at}"
-        if at:
-            return False, f"mounted at {at}"
-        if found:
-            what = found.get("TYPE") or f"partition table {found.get('PTTYPE')}"
-            return False, f"not empty: {what} {found.get('LABEL', '')}".strip()
-        return True, "empty"
+        *answers, engine = answer.out.split("==\n")
+        return movable(answers, engine, docker)
 
-    return Check(
-        f"disk {device}", question, expect, "empty, or made by this runbook",
-        "is it the right disk? `lsblk -f` on the host shows all; this runbook never clears a disk",
-    )  # fmt: skip
+    return Check("Docker's data", "\n".join([*questions, ENGINE]), expect, "can move, or need not",
+                 "when nobody works, -p stop_containers true lets containers stop; rsync comes with"
+                 " 02_prepare_os; for all else see `Docker's data` on this page")  # fmt: skip
 
 
 def _directories(site: Site, owner: str) -> list[Resource]:
@@ -83,35 +122,14 @@ def _directories(site: Site, owner: str) -> list[Resource]:
     ]
 
 
-def _docker(mount: str) -> list[Resource]:
-    drop_in = f"[Unit]\nRequiresMountsFor={mount} /var/lib/docker /var/lib/containerd\n"
+def _docker(mount: str, params: StorageParams) -> list[DockerData]:
+    return [DockerData(path, mount, params.stop_containers) for path in PATHS]
+
+
+def _drop_ins(mount: str) -> list[Resource]:
+    text = f"[Unit]\nRequiresMountsFor={' '.join([mount, *PATHS])}\n"
     return [
-        Bind(f"{mount}/var/lib/docker", "/var/lib/docker", "images and containers"),
-        Bind(f"{mount}/var/lib/containerd", "/var/lib/containerd", "images, from engine 29 on"),
-        *[File(path, drop_in.encode(), why="without its disk it must not start empty",
-               after="systemctl daemon-reload") for path in DROP_INS],
-    ]  # fmt: skip
-
-
-def _checks(root: str, mount: str, separate: bool) -> list[Check]:
-    def size(answer: Result) -> tuple[bool, str]:
-        kib = answer.out.strip()
-        gib = int(kib) / 1024**2 if kib.isdigit() else 0.0
-        return gib >= MIN_GIB, f"{gib:.0f} GiB"
-
-    def yes(answer: Result) -> tuple[bool, str]:
-        return answer.code == 0, "yes" if answer.code == 0 else answer.out.strip() or "no"
-
-    own = sh('[ "$(stat -c %d {})" != "$(stat -c %d /)" ]', root)
-    write = sh("findmnt -no OPTIONS --target {} | tr , '\\n' | grep -qx rw", root)
-    docker = sh('[ "$(stat -c %d /var/lib/docker)" = "$(stat -c %d {})" ]', mount)
-    return [
-        Check(f"{root} is a disk of its own", own, yes, "yes",
-              "users' files share the system disk: if it fills up, the host stops working",
-              hard=separate),
-        Check(f"size of {root}", sh("df -Pk {} | tail -1 | tr -s ' ' | cut -d' ' -f2", root), size,
-              f"at least {MIN_GIB} GiB",
-              f"{SMALL_GIB} GiB do for a small installation; 1 TB is better", hard=False),
-        Check("can be written", write, yes, "yes", "`dmesg` tells why it became read only"),
-        *([Check("Docker's data lie on it", docker, yes, "yes")] if separate else []),
+        File(path, text.encode(), why="without its disk it must not start empty",
+             after="systemctl daemon-reload")
+        for path in DROP_INS
     ]  # fmt: skip

@@ -1,24 +1,138 @@
-"""Disks: the filesystem, the mount, and directories bound to it; all kept in /etc/fstab."""
+"""Disks: what is on one, whether it may be formatted, and the filesystem that is made on it.
+
+A disk is named as the operator knows it, /dev/NAME, /dev/disk/by-id/NAME or UUID=..., and looked up on
+the host. Only a disk with nothing on it is ever formatted.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
 
-LABEL = "cyberhubs"
-# Docker's layers are many small files: one inode for 8 KiB instead of ext4's usual 16 KiB. The
-# original asked for 2^31 inodes whatever the size, which on 1 TB costs half of the disk for inodes.
-BYTES_PER_INODE = 8192
+LABEL = "cyberhubs"  # of the first volume
+
+# ext4 fixes the number of files at mkfs: one inode (256 bytes) for so many bytes of the disk. Small:
+# Docker's layers and home directories, twice as dense as ext4's own 16 KiB; 3 % of the disk.
+# Large: a collection of large data files, as mke2fs(8) does for huge disks; 0.4 %.
+SMALL_FILES, LARGE_FILES = 8192, 65536
+# Above 16 TiB 8 KiB would come near ext4's limit of 2^32 inodes, and mkfs would refuse.
+DENSE_UP_TO = 16 << 40
+
+
+# What wipefs's names mean, where they do not speak for themselves.
+MEANING = {
+    "PMBR": "partition table",
+    "gpt": "partition table",
+    "dos": "partition table",
+    "LVM2_member": "LVM",
+    "linux_raid_member": "RAID",
+    "crypto_LUKS": "LUKS encryption",
+}
+
+
+@dataclass(frozen=True)
+class Disk:
+    """What was found on a disk: words as the host's tools print them, "" for none."""
+
+    device: str = ""  # /dev/NAME, whatever the operator called it
+    size: str = ""  # bytes
+    signatures: str = ""  # all that wipefs finds: ext4, gpt, LVM2_member, ...
+    type: str = ""  # of the filesystem
+    label: str = ""
+    mounted: str = ""  # the directories
+    swap: str = ""
+    partitions: str = ""
+    holders: str = ""  # devices of RAID, LVM or dm-crypt on top of it
+    system: str = ""  # which of / /boot ... lie on it
+
+    @property
+    def name(self) -> str:
+        """Device and size."""
+        gib = int(self.size) / 1024**3 if self.size.isascii() and self.size.isdigit() else 0
+        return f"{self.device}, {gib:.0f} GiB"
+
+    @property
+    def content(self) -> str:
+        """The signatures in words, and the label."""
+        words = [MEANING.get(word, word) for word in self.signatures.split()]
+        return " ".join(dict.fromkeys([*words, self.label])).strip()
+
+
+def resolve(name: str) -> str:
+    """Shell text: d becomes the block device with this name. Exit 9: there is none."""
+    if name.startswith("UUID="):
+        return sh('d=$(blkid -U {}) && [ -b "$d" ] || exit 9\n', name[5:])
+    return sh('d=$(readlink -f {}) && [ -b "$d" ] || exit 9\n', name)
+
+
+# key=value lines; blkid's own keys are in capitals. `--no-act` of wipefs and `-p` of blkid look at
+# the disk itself and not into a cache.
+CONTENT = r"""w=$(wipefs --no-act --noheadings -O TYPE "$d") || exit 10
+echo "signatures=$(echo "$w" | sort -u | tr '\n' ' ')"
+blkid -p -s TYPE -s LABEL -o export "$d"; :
+"""
+USE = r"""n=${d##*/}
+echo "device=$d"; echo "size=$(blockdev --getsize64 "$d")"
+echo "mounted=$(findmnt -rno FSROOT,TARGET --source "$d" | sed -n 's,^/ ,,p' | tr '\n' ' ')"
+while read -r s _; do if [ "$s" = "$d" ]; then echo "swap=$s"; fi; done < /proc/swaps
+echo "partitions=$(for p in /sys/class/block/"$n"/*/partition; do [ -e "$p" ] || continue
+p=${p%/partition}; echo "${p##*/}"; done | tr '\n' ' ')"
+echo "holders=$(ls /sys/class/block/"$n"/holders 2>/dev/null | tr '\n' ' ')"
+echo "system=$(for t in / /usr /var /boot /boot/efi; do s=$(findmnt -nvro SOURCE --target $t)
+lsblk -nrspo NAME "$s" 2>/dev/null | grep -qxF "$d" && echo $t; done | tr '\n' ' ')"
+"""
+
+
+def look(name: str) -> str:
+    """Shell text: all about the disk with this name."""
+    return resolve(name) + CONTENT + USE
+
+
+def parse_disk(text: str) -> Disk:
+    """From `key=value` lines; what is missing or garbled is empty, never an error."""
+    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    names = {f.name: found.get(f.name, "").strip() for f in fields(Disk)}
+    return Disk(**{**names, "type": found.get("TYPE", ""), "label": found.get("LABEL", "")})
+
+
+def is_ours(disk: Disk, label: str, filesystem: str) -> bool:
+    """Whether this project made it: its label, its filesystem, and nothing besides."""
+    return (disk.label, disk.type, disk.signatures) == (label, filesystem, filesystem)
+
+
+def usable(answer: Result, label: str, filesystem: str, mount: str) -> tuple[bool, str]:
+    """May this disk become the volume at `mount`, or is it that already? And what was found."""
+    if answer.code == 9:
+        return False, "no such block device"
+    if answer.code:
+        return False, f"cannot be read: {answer.out.strip()[-100:]}"
+    disk = parse_disk(answer.out)
+    if is_ours(disk, label, filesystem):
+        if disk.mounted in ("", mount):
+            return True, f"made by this runbook ({disk.name})"
+        return False, f"made by this runbook, but mounted at {disk.mounted} ({disk.name})"
+    reasons = [text for text, there in (
+        (f"the system disk: {disk.system} lies on it", disk.system),
+        (f"mounted at {disk.mounted}", disk.mounted),
+        ("swap in use", disk.swap),
+        (f"divided into {disk.partitions}", disk.partitions),
+        (f"a part of {disk.holders}", disk.holders),
+        (f"not empty: {disk.content}", disk.signatures),
+    ) if there]  # fmt: skip
+    return not reasons, f"{'; '.join(reasons) or 'empty'} ({disk.name})"
 
 
 @dataclass(frozen=True)
 class Filesystem(Resource):
-    """An ext4 filesystem that this project made on an empty disk."""
+    """A filesystem that this project made on an empty disk. `large_files`: fewer, larger files."""
 
     device: str
+    kind: str = "ext4"
+    name: str = LABEL
+    large_files: bool = False
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -27,8 +141,8 @@ class Filesystem(Resource):
 
     @property
     def wanted(self) -> State:  # type: ignore[override]
-        """ext4 with our label."""
-        return {"type": "ext4", "label": LABEL}
+        """The kind, with our label."""
+        return {"type": self.kind, "label": self.name}
 
     @property
     def irreversible(self) -> str:
@@ -36,157 +150,36 @@ class Filesystem(Resource):
         return self.device
 
     def question(self) -> str:
-        """What the disk itself says, not a cache: blkid probes it."""
-        return probe(self.device)
+        """What the disk itself says."""
+        return resolve(self.device) + CONTENT
 
     def parse(self, answer: Result) -> State:
         """None for an empty disk."""
         if answer.code == 9:
             raise Unknown(f"there is no block device {self.device}")
         if answer.code:
-            return {"type": "several signatures", "label": ""}
-        found = signatures(answer.out)
-        if not found:
+            return {"type": "cannot be read", "label": ""}
+        disk = parse_disk(answer.out)
+        if not disk.signatures and not disk.type:
             return None
-        return {
-            "type": found.get("TYPE", found.get("PTTYPE", "?")),
-            "label": found.get("LABEL", ""),
-        }
+        return {"type": disk.type or disk.signatures, "label": disk.label}
 
     def note(self, was: State) -> str:
-        """The inode count."""
-        return f"one inode for {BYTES_PER_INODE} bytes: images are many small files"
+        """How many files."""
+        if self.kind == "xfs":
+            return "xfs makes inodes as files come"
+        return f"one inode for {LARGE_FILES if self.large_files else SMALL_FILES} bytes"
 
     def change(self, was: State) -> str:
-        """Only ever on an empty disk, looked at once more: mkfs itself would overwrite anything."""
-        return sh(
-            'o=$(wipefs --noheadings --no-act {}) && [ -z "$o" ] || exit 77  # no longer empty\n'
-            f"mkfs.ext4 -q -L {LABEL} -i {BYTES_PER_INODE} -m 1 {{}}",
-            self.device, self.device,
-        )  # fmt: skip
+        """Only ever on an empty disk, looked at once more: mkfs.ext4 itself would overwrite it."""
+        again = 'o=$(wipefs --noheadings --no-act "$d") && [ -z "$o" ] || exit 77  # not empty\n'
+        return resolve(self.device) + again + sh(self._mkfs(), self.name)
 
-
-def probe(device: str) -> str:
-    """Shell text: what is on the disk. Exit 9: no such disk; 10: so much that blkid cannot decide."""
-    return sh(
-        "[ -b {} ] || exit 9\nblkid -p -o export {}; c=$?\n"
-        "case $c in 0|2) ;; *) exit 10;; esac",  # 2: nothing found, 8: several signatures
-        device, device,
-    )  # fmt: skip
-
-
-def signatures(text: str) -> dict[str, str]:
-    """What `blkid -p -o export` found: TYPE, LABEL, UUID, PTTYPE; empty for an empty disk."""
-    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    found.pop("DEVNAME", None)
-    return found if {"TYPE", "PTTYPE"} & set(found) else {}
-
-
-@dataclass(frozen=True)
-class Mount(Resource):
-    """A filesystem mounted now and at every boot, by UUID; a missing disk does not stop the boot."""
-
-    device: str
-    path: str
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """mount PATH."""
-        return f"mount {self.path}"
-
-    @property
-    def wanted(self) -> State:  # type: ignore[override]
-        """Mounted from this disk, and so in fstab."""
-        return {"now": self.device, "boot": "by UUID, nofail"}
-
-    def question(self) -> str:
-        """What is mounted there, the disk's UUID, and fstab's line for the path."""
-        return sh(
-            'echo "device=$(readlink -f {})"\n'
-            'echo "uuid=$(blkid -p -s UUID -o value {})"\n'
-            'echo "source=$(findmnt -rno SOURCE --mountpoint {})"\n'
-            'echo "fstab=$(findmnt -srno SOURCE,OPTIONS --mountpoint {})"',
-            self.device, self.device, self.path, self.path,
-        )  # fmt: skip
-
-    def parse(self, answer: Result) -> State:
-        """Unknown while there is no filesystem."""
-        found = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
-        uuid, source = found.get("uuid", ""), found.get("source", "")
-        if not uuid:
-            raise Unknown(f"no filesystem on {self.device} yet")
-        where, _, options = found.get("fstab", "").partition(" ")
-        right = where == f"UUID={uuid}" and "nofail" in options.split(",")
-        return {
-            "now": self.device if source == found.get("device") else source or "nothing",
-            "boot": "by UUID, nofail" if right else where or "not in fstab",
-        }
-
-    def change(self, was: State) -> str:
-        """One line in fstab, then mount what it says."""
-        line = f"UUID=$(blkid -p -s UUID -o value {sh('{}', self.device)}) {self.path} ext4"
-        return fstab(self.path, f"{line} defaults,nofail 0 2") + sh(
-            "\nfindmnt --mountpoint {} >/dev/null || mount {}", self.path, self.path
+    def _mkfs(self) -> str:
+        if self.kind == "xfs":
+            return 'mkfs.xfs -q -L {} "$d"'
+        each = LARGE_FILES if self.large_files else SMALL_FILES
+        return (
+            f'i={each}; [ "$(blockdev --getsize64 "$d")" -le {DENSE_UP_TO} ] || i={LARGE_FILES}\n'
+            'mkfs.ext4 -q -L {} -i "$i" -m 1 "$d"'
         )
-
-
-@dataclass(frozen=True)
-class Bind(Resource):
-    """A directory that really lies on the data volume: Docker's data, where it expects them."""
-
-    source: str
-    path: str
-    why: str = ""
-
-    @property
-    def label(self) -> str:  # type: ignore[override]
-        """PATH on SOURCE."""
-        return f"{self.path} on {self.source}"
-
-    @property
-    def wanted(self) -> State:  # type: ignore[override]
-        """Bound now and at boot."""
-        return {"now": "bound", "boot": "in fstab"}
-
-    def question(self) -> str:
-        """Are they one directory; what fstab says; is there something in the way."""
-        return sh(
-            'if [ -d {} ] && [ {} -ef {} ]; then echo bound\n'
-            'elif [ -n "$(ls -A {} 2>/dev/null)" ]; then echo "has data of its own"\n'
-            "else echo empty; fi\n"
-            "findmnt -srno SOURCE --mountpoint {} || echo nothing",
-            self.path, self.source, self.path, self.path, self.path,
-        )  # fmt: skip
-
-    def parse(self, answer: Result) -> State:
-        """Two lines."""
-        now, _, boot = answer.out.strip().partition("\n")
-        return {"now": now, "boot": "in fstab" if boot == self.source else "not in fstab"}
-
-    def note(self, was: State) -> str:
-        """What it is for."""
-        return self.why
-
-    def change(self, was: State) -> str:
-        """Never over data: moving an engine that is in use is not done here."""
-        if was and was["now"] == "has data of its own":
-            return sh(
-                "echo {} >&2; exit 1",
-                f"{self.path} already has data of its own; stop Docker, move the data to"
-                f" {self.source} and run this again",
-            )
-        wait = f"x-systemd.requires-mounts-for={self.source}"
-        line = f"{self.source} {self.path} none bind,nofail,{wait} 0 0"
-        return sh("mkdir -p {} {}\n", self.source, self.path) + fstab(self.path, line) + sh(
-            "\n[ {} -ef {} ] || mount {}", self.path, self.source, self.path
-        )  # fmt: skip
-
-
-def fstab(path: str, line: str) -> str:
-    """Shell text: `line` (may hold $(...)) becomes fstab's one line for `path`, others stay."""
-    return (
-        sh("mkdir -p {}\n", path)
-        + "t=$(mktemp /etc/fstab.XXXXXX); touch /etc/fstab\n"
-        + sh("awk -v p={} '$0 ~ /^[[:space:]]*#/ || $2 != p' /etc/fstab > \"$t\"\n", path)
-        + f'echo "{line}" >> "$t"; chmod 644 "$t"; mv -f "$t" /etc/fstab; systemctl daemon-reload'
-    )

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.resources.accounts import Account, Membership
-from cyberhubs_lib.resources.disks import Bind, Filesystem, Mount, probe, signatures
 from cyberhubs_lib.resources.docker import DaemonSettings, Engine, open_files, settings
 from cyberhubs_lib.resources.files import Directory, File, Token
 from cyberhubs_lib.resources.images import DEBOOTSTRAP, _split
@@ -28,8 +27,6 @@ FACTS = parse_facts("open_files=20000\n")
 DAEMON = settings(Docker(registry_mirrors=["https://mirror.example.org"]), FACTS)
 REPOSITORY = ("docker", "https://d/debian", "bookworm", "https://d/debian/gpg", "AB")
 APT = "Inst libc6 [2.41-12] (2.41-12+deb13u1)\nInst tzdata [1] (2)\nConf libc6 (2.41)\n"
-BLKID = "DEVNAME=/dev/vdb\nLABEL=cyberhubs\nUUID=u-1\nTYPE=ext4\n"
-MOUNTED = "device=/dev/vdb\nuuid=u-1\nsource=/dev/vdb\nfstab=UUID=u-1 defaults,nofail\n"
 FILE = "644 root:root 0:0\n" + "ab" * 32 + "  -\n"
 UP = "sha256:1\nrunning|healthy|abc|sha256:1|2026-01-01|\n"
 FINE = {"state": "healthy", "settings": "abc", "image": "current", "secrets": "current"}
@@ -51,12 +48,6 @@ CASES = [
     (File("/f", b"x"), Result(0, FILE), {"content": "abababab", "mode": "644", "owner": "root:root"}),
     (Directory("/d", "1:1"), Result(0, "755 a:b 1:1\n"), {"mode": "755", "owner": "1:1"}),
     (Token("/t", "1:1"), Result(0, ""), None),
-    (Filesystem("/dev/vdb"), Result(0, ""), None),
-    (Filesystem("/dev/vdb"), Result(0, BLKID), {"type": "ext4", "label": "cyberhubs"}),
-    (Filesystem("/dev/vdb"), Result(0, "PTTYPE=gpt\n"), {"type": "gpt", "label": ""}),
-    (Mount("/dev/vdb", "/mnt"), Result(0, MOUNTED), {"now": "/dev/vdb", "boot": "by UUID, nofail"}),
-    (Bind("/mnt/x", "/x"), Result(0, "bound\n/mnt/x\n"), {"now": "bound", "boot": "in fstab"}),
-    (Bind("/mnt/x", "/x"), Result(0, "empty\nnothing\n"), {"now": "empty", "boot": "not in fstab"}),
     (Engine(("d",), "c"), Result(0, "installed\n2.26.1\n"), {"engine": "installed", "compose": "v2"}),
     (AptRepository(*REPOSITORY), Result(0, "\n"), None),
     (AptRepository(*REPOSITORY), Result(0, "https://d/debian bookworm\nAB\nCD\n"),
@@ -68,7 +59,6 @@ CASES = [
      {**FINE, "state": "starting", "settings": "x", "image": "old"}),
     (container, Result(0, UP.replace("running|healthy", "exited|")), {**FINE, "state": "exited"}),
     (container, Result(0, UP.replace("01-01|", "01-01|/s/token")), {**FINE, "secrets": "older"}),
-    (Filesystem("/dev/vdb"), Result(10, ""), {"type": "several signatures", "label": ""}),
     (TimeService(), Result(1, "not-found\nenabled\nalias\n"), {"boot": "enabled"}),
     (TimeService(), Result(0, ""), {"boot": "none is enabled"}),
 ]  # fmt: skip
@@ -83,8 +73,6 @@ UNKNOWN = [
     (Updates(), Result(9), "never read"),
     (Updates(), Result(100, "E: broken"), "E: broken"),
     (Service("a.service"), Result(0, "not-found\ninactive\n"), "not installed yet"),
-    (Mount("/dev/vdb", "/mnt"), Result(0, "device=/dev/vdb\nuuid=\n"), "no filesystem"),
-    (Filesystem("/dev/x"), Result(9), "no block device"),
     (AptRepository(*REPOSITORY), Result(9), "gnupg"),
     (DaemonSettings(DAEMON), Result(0, "{broken"), "not JSON"),
     (DaemonSettings(DAEMON), Result(0, "[1]"), "not a JSON object"),
@@ -153,31 +141,9 @@ def test_packages_are_one_transaction():
     assert script.endswith("install a b")
 
 
-def test_several_signatures_on_one_disk_are_not_an_empty_disk(tmp_path):
-    import shutil
-
-    disk = tmp_path / "disk"
-    disk.write_bytes(b"\0" * (16 << 20))
-    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
-    image = bytearray(disk.read_bytes())
-    image[0x8001:0x8006] = b"CD001"  # what a mixed image carries besides
-    image[0x8000] = 1
-    image[0:4] = b"XFSB"
-    disk.write_bytes(image)
-    assert shutil.which("blkid")
-    script = probe(str(disk)).replace("[ -b ", "[ -f ")
-    done = subprocess.run(["sh"], input=script, text=True, capture_output=True)
-    found = Filesystem(str(disk)).parse(Result(done.returncode, done.stdout))
-    assert found is not None
-
-
 def test_a_secret_never_shows_its_digest():
     plain, secret = File("/f", b"s"), File("/f", b"s", secret=True)
     assert plain.wanted["content"] != secret.wanted["content"]
-
-
-def test_signatures_of_an_empty_disk():
-    assert signatures("DEVNAME=/dev/vdb\n") == {}
 
 
 def test_a_tree_has_the_same_digest_here_and_there(tmp_path):
