@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .errors import SettingsError
 from .site_host import Docker, Memory, Part, Storage, System
+from .site_mounts import Mount, check_places
 from .site_types import ImageName, Login, OptionalImageName, Uid, WebAddress, is_private
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -97,6 +98,7 @@ class Site(Part):
     system: System = System()
     storage: Storage = Storage()
     docker: Docker = Docker()
+    mounts: list[Mount] = []
     images: Images = Images()
     login: GitHub = GitHub()
     admins: list[Login] = []
@@ -145,6 +147,11 @@ class Site(Part):
             raise ValueError(
                 f"login.standin goes only with a private bind_address, not {self.bind_address}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _mounts_have_places(self) -> Site:
+        check_places(self.mounts, self.data_root)
         return self
 
     @field_validator("bind_address")
