@@ -58,6 +58,8 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "network": f"{site.project}_users",
         "container_prefix": f"{site.project}-user-",
         "data_root": data_root(site, facts),
+        # systemd makes / and what is mounted below it shared; a Docker volume need not be
+        "propagation": "rslave" if site.data_root.startswith("/") else None,
         "uid": site.uid,
         "gid": site.gid,
         "limits": site.limits.model_dump(),

@@ -46,6 +46,13 @@ def test_a_volume_lies_below_docker():
     assert data_root(Site(), FACTS) == "/mnt"
 
 
+@pytest.mark.parametrize(("root", "wanted"), [("/mnt", "rslave"), ("demo-data", None)])
+def test_later_mounts_reach_servers_that_run(root, wanted):
+    """A volume's directory need not lie on a shared mount: there Docker would refuse to start."""
+    hub = json.loads(files(Site(**GITHUB, data_root=root), FACTS)["hub.json"])
+    assert hub["propagation"] == wanted
+
+
 @pytest.mark.parametrize(
     ("url", "standin", "address"),
     [

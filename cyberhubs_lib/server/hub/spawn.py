@@ -115,10 +115,12 @@ class HubSpawner(DockerSpawner):
         make_home(name, settings["uid"], settings["gid"])
         root = settings["data_root"].rstrip("/")
         # Mounts and not binds: a source that is missing is an error and not a new directory.
+        # rslave: what runbook 05 mounts below /data and /user appears in servers that run already.
+        shared = {"type": "bind", "propagation": settings["propagation"]}
         self.mounts = [
             {"type": "bind", "source": f"{root}/jupyterhub_users/{name}", "target": "/home/user"},
-            {"type": "bind", "source": f"{root}/user", "target": "/user"},
-            {"type": "bind", "source": f"{root}/data", "target": "/data", "read_only": True},
+            {**shared, "source": f"{root}/user", "target": "/user"},
+            {**shared, "source": f"{root}/data", "target": "/data", "read_only": True},
         ]
         ip, port = await super().start()
         await until_listening(ip, port)
