@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -19,6 +20,10 @@ from browser import chromium  # noqa: E402
 from testhost.testhost import TestHost  # noqa: E402
 
 from cyberhubs_lib.runs import Record  # noqa: E402
+
+# A busy machine is slow at times: a test says what is wrong, not how long it took.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 
 class ByServer(LoadFileScheduling):
