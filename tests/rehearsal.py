@@ -29,6 +29,7 @@ host: {host}
 public_url: http://{ip}
 bind_address: {ip}
 storage: {{volumes: [{{device: {device}}}]}}
+mounts: [{{kind: other, type: none, source: /srv, path: data/archive, options: [bind]}}]
 login: {{standin: [{{login: ada, id: 1001}}, {{login: ben, id: 1002}}, {{login: mallory, id: 1003}}]}}
 admins: [ada]
 allowed_users: [ben]
