@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import hashlib
 import io
+import ipaddress
 import os
 import re
 import shlex
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -33,7 +35,7 @@ from cyberhubs_lib.host import connect
 from cyberhubs_lib.resources.images import bottom, debootstrap
 
 PREFIX = "cyberhubs-test-"
-NETWORK = PREFIX + "net"
+NETWORK = PREFIX + "network"
 CONTEXT = Path(__file__).parent
 SITE_CAS = Path("/usr/local/share/ca-certificates")  # where Debian keeps a site's own authorities
 HASH_LABEL = "cyberhubs.test.context"
@@ -173,7 +175,6 @@ class TestHost:
         image, key, mine = build_image(suite), ssh_key(), lock(name)
         client = docker.from_env()
         remove(name)
-        _network(client)
         devices = [_attach_disk(name, i, disk_gib) for i in range(disks) if disk_gib]
         try:
             container, port = _start(client, name, image, devices, Path(f"{key}.pub").read_text())
@@ -372,18 +373,40 @@ def _run(
         ports=[22],
         environment={"TEST_AUTHORIZED_KEY": public_key, "TEST_NAMESERVERS": _nameservers()},
         host_config=settings,
-        networking_config=api.create_networking_config({NETWORK: api.create_endpoint_config()}),
+        networking_config=api.create_networking_config(
+            {NETWORK: api.create_endpoint_config(ipv4_address=_address(_network(client), name))}
+        ),
     )
     api.start(made["Id"])
     return client.containers.get(made["Id"])
 
 
-def _network(client: docker.DockerClient) -> None:
-    """The network of all test servers. Small packets: they travel through several bridges."""
-    try:
-        client.networks.get(NETWORK)
-    except NotFound:
-        client.networks.create(NETWORK, options={"com.docker.network.driver.mtu": "1400"})
+def _network(client: docker.DockerClient) -> str:
+    """The network of all test servers, as address/bits. Small packets: they cross several bridges.
+
+    Docker chooses the addresses, and the network is made again with them: only then may a server have
+    one of its own, which it must, or another one could take it during a reboot.
+    """
+    with lock("network", wait=True):
+        try:
+            found = client.networks.get(NETWORK)
+        except NotFound:
+            free = client.networks.create(NETWORK)
+            free.reload()
+            subnet = free.attrs["IPAM"]["Config"][0]["Subnet"]
+            free.remove()
+            mtu = {"com.docker.network.driver.mtu": "1400"}
+            pool = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=subnet)])
+            found = client.networks.create(NETWORK, options=mtu, ipam=pool)
+            found.reload()
+        return str(found.attrs["IPAM"]["Config"][0]["Subnet"])
+
+
+def _address(subnet: str, name: str) -> str:
+    """One of the upper half of the network, by the server's name: Docker itself begins below."""
+    network = ipaddress.IPv4Network(subnet)
+    half = network.num_addresses // 2
+    return str(network[half + zlib.crc32(name.encode()) % (half - 2)])
 
 
 def _nameservers() -> str:
