@@ -29,9 +29,10 @@ echo "docker_cli=$(command -v docker)"
 F='docker={{.ServerVersion}}
 docker_root={{.DockerRootDir}}
 {{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}compose={{.Version}}{{end}}{{end}}'
+told() { I=$("$@" docker info -f "$F" 2>/dev/null); case $I in docker=[0-9]*) ;; *) false ;; esac; }
 if ! command -v docker >/dev/null; then :
-elif docker info -f "$F" 2>/dev/null; then echo docker_as=docker
-elif sudo -n docker info -f "$F" 2>/dev/null; then echo docker_as=sudo
+elif told env; then echo "$I"; echo docker_as=docker
+elif told sudo -n; then echo "$I"; echo docker_as=sudo
 else echo "compose=$(docker compose version --short 2>/dev/null)"; fi
 echo "docker_gid=$(stat -c %g /var/run/docker.sock 2>/dev/null)"
 [ -n "$service" ] || service=$(id -un)
