@@ -100,7 +100,7 @@ class Container(Resource):
         return (
             f"{anew} ({first.compose}up -d --wait --wait-timeout {STUCK} --remove-orphans"
             " --quiet-pull) ||"
-            f" {{ {first.compose}ps -a; {first.compose}logs --tail 8; exit 1; }} >&2"
+            f" {{ {first.compose}logs --no-color --tail 8; {first.compose}ps -a; exit 1; }} >&2"
         )
 
 
