@@ -95,16 +95,6 @@ class Facts:
         """uid:gid of the service account; NOT_YET while there is none."""
         return f"{self.service_uid}:{self.service_gid}" if self.service_uid >= 0 else NOT_YET
 
-    @property
-    def family(self) -> str:
-        """debian, rhel, or the plain id: by ID, then by ID_LIKE."""
-        words = [self.id, *self.like.split()]
-        if "debian" in words or "ubuntu" in words:
-            return "debian"
-        if {"rhel", "fedora", "centos", "amzn"} & set(words):
-            return "rhel"
-        return self.id
-
 
 def parse_facts(text: str) -> Facts:
     """Facts from `key=value` lines; what is missing or garbled is empty or 0, never an error."""

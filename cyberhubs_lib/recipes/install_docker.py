@@ -9,19 +9,12 @@ from ..check import Check
 from ..facts import Facts
 from ..params import Params
 from ..resources.accounts import Membership
-from ..resources.docker import (
-    DaemonSettings,
-    Engine,
-    compose_package,
-    from_docker,
-    open_files,
-    settings,
-)
-from ..resources.repository import AptRepository
+from ..resources.docker import DaemonSettings, open_files, settings
 from ..resources.services import Service
 from ..shell import sh
 from ..site import Site
 from ..site_host import Docker
+from ..systems.system import System
 from ..transport import Result
 from . import docker_probe
 from .recipe import Recipe, account_exists, supported
@@ -37,8 +30,7 @@ NETWORKS = (
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """Settings before the engine, so that it need not be restarted for them."""
-    supported(facts)
-    user, theirs = facts.service_user, from_docker(facts, site.docker)
+    system, user = supported(facts), facts.service_user
     return Recipe(
         requirements=[
             Check("init system", "cat /proc/1/comm", lambda a: (a.out.strip() == "systemd",
@@ -46,18 +38,20 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check("program curl", "command -v curl >/dev/null",
                   lambda a: (a.code == 0, "there" if a.code == 0 else "missing"), "there",
                   "run 02_prepare_os first"),
-            Check("package index", "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1",
+            Check("package index", system.index_read,
                   lambda a: (a.code == 0, "read" if a.code == 0 else "never read"), "read",
                   "run 02_prepare_os first"),
             account_exists(facts),
+            *([] if site.docker.source in system.sources else [_no_such_source(system, site.docker)]),
+            *system.missing("docker compose"),
             *([Check("docker.address_pools", ROUTES, _collides(site.docker), "not in use here",
                      "choose another private network")] if site.docker.address_pools else []),
         ],
         steps={
             "settings": [DaemonSettings(settings(site.docker, facts))],
-            "repository": [_repository(facts, site.docker)] if theirs else [],
-            "engine": [_engine(facts, theirs)],
-            "service": [Service("docker.service")],
+            "repository": system.repository(site.docker),
+            "engine": [system.engine(site.docker)],
+            "service": [*system.engine_options(), Service("docker.service")],
             "account": [Membership(user, "docker", "may use Docker without sudo")],
         },
         checks=[
@@ -76,16 +70,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     )  # fmt: skip
 
 
-def _engine(facts: Facts, theirs: bool) -> Engine:
-    if theirs:
-        return Engine(("docker-ce", "docker-ce-cli", "containerd.io"), "docker-compose-plugin")
-    client = ("docker-cli",) if facts.id == "debian" and facts.version >= "13" else ()
-    return Engine(("docker.io", "iptables", *client), compose_package(facts))
-
-
-def _repository(facts: Facts, docker: Docker) -> AptRepository:
-    url = f"{docker.repository}/{facts.id}"
-    return AptRepository("docker", url, facts.codename, f"{url}/gpg", docker.key_fingerprint)
+def _no_such_source(system: System, docker: Docker) -> Check:
+    return Check("docker.source", "true", lambda a: (False, docker.source),
+                 " or ".join(system.sources), f"{system.name} has no other")  # fmt: skip
 
 
 def _collides(docker: Docker) -> Callable[[Result], tuple[bool, str]]:

@@ -10,7 +10,6 @@ from ..resources.files import File
 from ..resources.firewall import UNIT_FILE
 from ..resources.mount_keys import MountKey
 from ..resources.mount_units import COMMON, FOLDER, NFS, Far, access, merged, unit_text
-from ..resources.packages import Package
 from ..resources.remote_mounts import PROGRAM, RemoteMount
 from ..resources.services import Service
 from ..site import Site
@@ -25,18 +24,23 @@ TIMER = "cyberhubs-mounts.timer"
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """Without `mounts` in the site file nothing is asked for."""
-    supported(facts)
+    system = supported(facts)
     found = [remote(mount, site) for mount in site.mounts]
     kinds = {mount.kind for mount in site.mounts}
     in_volume = not site.data_root.startswith("/")
     return Recipe(
         requirements=[
             _wanted(len(found)),
+            *system.missing(
+                *[name for kind, (name, _) in PACKAGES.items() if kind in kinds], hard=True
+            ),
             *[checks.place(mount.path) for mount in found],
             *([checks.shared(site.data_root)] if found and not in_volume else []),
         ],
         steps={
-            "packages": [Package(*PACKAGES[kind]) for kind in PACKAGES if kind in kinds],
+            "packages": system.packages(
+                {n: why for kind, (n, why) in PACKAGES.items() if kind in kinds}
+            ),
             "keys": [r for mount in found if mount.far for r in _keys(mount.far, mount.path)],
             "watch": _watch() if found else [],
             "mounts": found,

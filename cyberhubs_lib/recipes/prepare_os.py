@@ -6,18 +6,16 @@ from ..check import Check
 from ..facts import Facts
 from ..params import Params, SystemParams
 from ..resources.accounts import Account
-from ..resources.docker import from_docker
 from ..resources.files import File
 from ..resources.firewall import Firewall, rules
 from ..resources.kernel import Sysctl
-from ..resources.packages import Package, PackageIndex, Updates
-from ..resources.restart import NEEDED, Restart
-from ..resources.services import Service, TimeService
+from ..resources.restart import Restart
 from ..resources.swap import Swap, size
 from ..resources.trust import Authorities
 from ..shell import sh
 from ..site import Site
 from ..state import Resource
+from ..systems.system import System
 from ..transport import Result
 from .recipe import Recipe, supported
 
@@ -27,60 +25,55 @@ PACKAGES = {
     "git": "sources that live on a git host",
     "rsync": "copies that can be continued",
     "sshfs": "data of other machines, in runbook 05",
-    "unattended-upgrades": "security updates, every day",
     "wget": "what people expect, beside curl",
 }
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
-    """One family for now: Debian and Ubuntu."""
-    supported(facts)
+    """What is wanted of the host; how a system does it is in systems/."""
+    system = supported(facts)
     assert isinstance(params, SystemParams)
     user = facts.service_user
     return Recipe(
         requirements=[
             Check("init system", "cat /proc/1/comm", _systemd, "systemd", "use an ordinary server"),
-            Check("package manager", "dpkg --audit", _whole, "no half-installed packages",
-                  "run `sudo dpkg --configure -a` on the host"),
+            system.whole(),
             Check("free on /", "true", lambda a: (facts.root_free_gib >= 2,
                   f"{facts.root_free_gib} GiB"), "at least 2 GiB", "make room: `df -h` shows where"),
             *([Check("other firewalls", OTHERS, _others, "none", "turn it off (`sudo ufw disable`,"
                      " `sudo systemctl disable --now firewalld`), or set system.firewall to false")]
               if site.system.firewall else []),
+            *system.missing("sshfs"),
         ],
         steps={
-            "packages": _packages(facts, site),
+            "packages": _packages(system, site),
             "account": [Account(user, "owns the hub's settings and the shared directories")],
             "limits": _limits(facts, site),
             "firewall": _firewall(facts, site),
-            "remote_login": _keys_only() if site.system.ssh_hardening else [],
-            "restart": [Restart()] if params.allow_reboot else [],
+            "remote_login": _keys_only(system) if site.system.ssh_hardening else [],
+            "restart": [Restart(system.restart_needed)] if params.allow_reboot else [],
         },
-        checks=_checks(facts, site, user),
+        checks=_checks(system, site, user),
     )  # fmt: skip
 
 
-def _packages(facts: Facts, site: Site) -> list[Resource]:
-    wanted = {**PACKAGES, **{name: "asked for by the site" for name in site.extra_packages}}
+def _packages(system: System, site: Site) -> list[Resource]:
+    wanted = {
+        **PACKAGES,
+        **system.extras,
+        **{name: "asked for by the site" for name in site.extra_packages},
+    }
     if site.system.firewall:
         wanted["nftables"] = "the packet filter"
-    if from_docker(facts, site.docker):
+    if system.from_docker(site.docker):
         wanted["gnupg"] = "compares the key of Docker's repository, in runbook 04"
-    periodic = 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
-    at = site.system.restart_at
-    restart = f'Unattended-Upgrade::Automatic-Reboot "{"true" if at else "false"}";\n'
-    restart += f'Unattended-Upgrade::Automatic-Reboot-Time "{at}";\n' if at else ""
     return [
-        Authorities({p.stem: p.read_bytes() for p in site.certificates()}),
-        PackageIndex(),
-        Updates(),
-        *[Package(name, why) for name, why in sorted(wanted.items())],
-        TimeService(),
-        File("/etc/apt/apt.conf.d/20auto-upgrades", periodic.encode(), why="every day"),
-        File("/etc/apt/apt.conf.d/52cyberhubs", restart.encode(),
-             why=f"restarts at {at} if needed" if at else "never restarts by itself"),
-        *[Service(unit, why="security updates") for unit in TIMERS],
-    ]  # fmt: skip
+        Authorities({p.stem: p.read_bytes() for p in site.certificates()}, system.store),
+        *system.index(),
+        *system.packages(dict(sorted(wanted.items()))),
+        system.clock(),
+        *system.automatic_updates(site.system.restart_at),
+    ]
 
 
 def _limits(facts: Facts, site: Site) -> list[Resource]:
@@ -104,29 +97,31 @@ def _firewall(facts: Facts, site: Site) -> list[Resource]:
     return [Firewall(rules(ssh, site.system.ssh_from, others), tuple(opened))]
 
 
-def _keys_only() -> list[Resource]:
-    return [File(SSHD, KEYS_ONLY.encode(), why="passwords are guessed all day", after=SSHD_AFTER)]
+def _keys_only(system: System) -> list[Resource]:
+    after = f"sshd -t || {{ rm -f {SSHD}; exit 1; }}\nsystemctl reload {system.ssh_service}"
+    return [File(SSHD, KEYS_ONLY.encode(), why="passwords are guessed all day", after=after)]
 
 
-def _checks(facts: Facts, site: Site, user: str) -> list[Check]:
+def _checks(system: System, site: Site, user: str) -> list[Check]:
+    trust = f"[ -s {system.store.bundle} ] && echo 'a bundle is there'"
     login = sh("su -s /bin/sh -c 'ulimit -u' {}", user)
     wall = [Check("the packet filter is loaded", "nft list table inet cyberhubs | grep -c drop",
                   lambda a: (a.code == 0, "yes" if a.code == 0 else "no"), "yes",
                   "run this runbook again")] if site.system.firewall else []  # fmt: skip
     return [
-        Check("a certificate of the web can be checked", TRUST, _trust, "a bundle is there"),
+        Check("a certificate of the web can be checked", trust, _trust, "a bundle is there"),
         Check("git runs", "git --version", _runs("git version"), "git version ..."),
-        Check("sshfs runs", "sshfs --version", _runs("SSHFS version"), "SSHFS version ..."),
+        *([] if "sshfs" in system.lacks else [
+            Check("sshfs runs", "sshfs --version", _runs("SSHFS version"), "SSHFS version ...")]),
         Check(f"{user} can log in", sh("su -s /bin/sh -c 'cd && echo in' {}", user),
               _runs("in"), "in its home"),
         Check("the clock", "timedatectl show -p NTPSynchronized --value", lambda a: (
               a.out.strip() == "yes", a.out.strip() or "cannot be told"), "yes",
               "wait a minute; does the host's way out let UDP port 123 pass?", hard=False),
-        Check("security updates come by themselves", UNATTENDED, lambda a: (
-              a.code == 0, "every day" if a.code == 0 else "no"), "every day",
-              "`systemctl status apt-daily-upgrade.timer` on the host tells why"),
+        system.updates_come(),
         *wall,
-        Check("restart needed", NEEDED, lambda a: (a.out.strip() == "no", a.out.strip()), "no",
+        Check("restart needed", system.restart_needed, lambda a: (
+              a.out.strip() == "no", a.out.strip()), "no",
               "when nobody works, run this again with -p allow_reboot true", hard=False),
         Check("processes of one login (limits.conf)", login, _number, "for people on the host only"),
         Check("processes of one user's server", "true", lambda a: (
@@ -146,8 +141,6 @@ SYSCTLS = {
     "kernel.pid_max": (131072, "processes and threads of all servers together"),
     "kernel.threads-max": (65536, "the same, as the kernel counts them"),
 }
-TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
-UNATTENDED = f"systemctl is-active -q {' '.join(TIMERS)} && command -v unattended-upgrade"
 OTHERS = "for u in ufw firewalld; do systemctl is-active -q $u && echo $u; done; :"
 SSHD = "/etc/ssh/sshd_config.d/10-cyberhubs.conf"  # the first value wins: before 50-cloud-init
 KEYS_ONLY = """\
@@ -157,7 +150,6 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 X11Forwarding no
 """
-SSHD_AFTER = f"sshd -t || {{ rm -f {SSHD}; exit 1; }}\nsystemctl reload ssh"
 
 
 def _others(answer: Result) -> tuple[bool, str]:
@@ -169,20 +161,12 @@ def _number(answer: Result) -> tuple[bool, str]:
     return True, answer.out.strip()
 
 
-TRUST = "[ -s /etc/ssl/certs/ca-certificates.crt ] && echo 'a bundle is there'"
-
-
 def _trust(answer: Result) -> tuple[bool, str]:
     return answer.code == 0, answer.out.strip() or "no bundle"
 
 
 def _systemd(answer: Result) -> tuple[bool, str]:
     return answer.out.strip() == "systemd", answer.out.strip()
-
-
-def _whole(answer: Result) -> tuple[bool, str]:
-    good = answer.code == 0 and not answer.out.strip()
-    return good, "no half-installed packages" if good else answer.out.strip()[:200]
 
 
 def _runs(word: str):  # type: ignore[no-untyped-def]

@@ -11,7 +11,6 @@ from ..resources.docker_data import ENGINE, PATHS, DockerData, movable
 from ..resources.docker_move import Restarted
 from ..resources.files import Directory, File
 from ..resources.mounts import Mount, is_free, judge, judged, place
-from ..resources.packages import Package
 from ..site import Site
 from ..site_host import Volume
 from ..state import Resource
@@ -24,7 +23,7 @@ DROP_INS = [f"/etc/systemd/system/{s}.service.d/cyberhubs.conf" for s in ("conta
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """With volumes: format (once), mount, bind. Without: the directories where they are."""
-    supported(facts)
+    system = supported(facts)
     assert isinstance(params, StorageParams)
     root = site.data_root
     if not root.startswith("/"):
@@ -44,7 +43,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         ],
         steps={
             "filesystem": [
-                *([Package("xfsprogs", "makes and repairs xfs")] if _xfs(made) else []),
+                *(system.packages({"xfsprogs": "makes and repairs xfs"}) if _xfs(made) else []),
                 *[Filesystem(v.device, v.filesystem, v.label, v.files == "large") for v in made],
             ],
             "mount": [Mount(v.device, v.mount, v.filesystem, _quotas(v)) for v in made],

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..check import Check
-from ..errors import Unsupported
 from ..facts import Facts
 from ..host import Host
 from ..params import Params
 from ..report import Row
 from ..site import Site
 from ..state import Resource
+from ..systems.choose import system
+from ..systems.system import System
 
 
 @dataclass(frozen=True)
@@ -50,26 +51,6 @@ def account_exists(facts: Facts) -> Check:
 Maker = Callable[[Facts, Site, Params], Recipe]
 
 
-TESTED = {("debian", "12"), ("debian", "13"), ("ubuntu", "22.04"), ("ubuntu", "24.04")}
-
-
-def supported(facts: Facts) -> None:
-    """Raises Unsupported for systems that this project does not know, with the way to move."""
-    if facts.id in ("centos", "amzn") and facts.version in ("7", "2018.03", "2"):
-        raise Unsupported(
-            f"{facts.system} no longer gets updates and has no current Docker",
-            expected="Debian 12 or 13, Ubuntu 22.04 or 24.04",
-            todo="launch a new machine with Debian 13, attach the data volume to it",
-        )
-    if (facts.id, facts.version) not in TESTED and facts.id in ("debian", "ubuntu"):
-        raise Unsupported(
-            f"the host runs {facts.system}",
-            expected="Debian 12 or 13, Ubuntu 22.04 or 24.04",
-            todo="bring it to one of these releases, or use a new machine",
-        )
-    if facts.family != "debian" or not facts.version:
-        raise Unsupported(
-            f"the host runs {facts.system or 'an unknown system'}",
-            expected="Debian 12 or 13, Ubuntu 22.04 or 24.04",
-            todo="use a machine with one of these systems",
-        )
+def supported(facts: Facts) -> System:
+    """What this host's system is. Raises Unsupported, with the way to move."""
+    return system(facts)

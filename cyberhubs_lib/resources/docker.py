@@ -11,7 +11,7 @@ from ..shell import put, sh
 from ..site_host import Docker
 from ..state import Resource, State, Unknown
 from ..transport import Result
-from .packages import APT
+from .packages import APT_GET, Manager
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 # docs.docker.com/reference/cli/dockerd/#configuration-reload-behavior: these need no restart
@@ -43,20 +43,6 @@ def settings(docker: Docker, facts: Facts) -> dict[str, object]:
     }
 
 
-def compose_package(facts: Facts) -> str:
-    """The distribution's package with compose v2; Debian 12 has only v1, so none."""
-    if facts.id == "debian":
-        return "docker-compose" if facts.version >= "13" else ""
-    return "docker-compose-v2"
-
-
-def from_docker(facts: Facts, docker: Docker) -> bool:
-    """Whether the engine comes from Docker's repository: with `auto`, where compose v2 is lacking."""
-    if docker.source == "auto":
-        return not compose_package(facts)
-    return docker.source == "docker"
-
-
 @dataclass(frozen=True)
 class Engine(Resource):
     """A Docker engine with compose v2; an engine that is there is kept, wherever it came from.
@@ -66,6 +52,7 @@ class Engine(Resource):
 
     packages: tuple[str, ...]
     compose: str = ""
+    manager: Manager = APT_GET
 
     label = "Docker engine"
 
@@ -88,12 +75,14 @@ class Engine(Resource):
 
     def change(self, was: State) -> str:
         """One transaction."""
+        install = self.manager.install
         if was and was["engine"] == "installed":  # Docker's own packages bring their own compose
-            own = "dpkg-query -W docker-ce >/dev/null 2>&1 && p=docker-compose-plugin || p={}\n"
-            return sh(own, self.compose) + f'{APT} --no-install-recommends install "$p"'
+            own = sh(self.manager.state, "docker-ce")
+            which = f'[ "$({own})" = installed ] && p=docker-compose-plugin || p={{}}\n'
+            return sh(which, self.compose) + f'{install} "$p"'
         names = [*self.packages, *([self.compose] if self.compose else [])]
         places = " ".join("{}" for _ in names)
-        return sh(f"{APT} --no-install-recommends install {places}", *names)
+        return sh(f"{install} {places}", *names)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Packages of Debian and Ubuntu: index, updates, and what is installed."""
+"""Packages: what is installed, by whichever manager; index and updates of Debian and Ubuntu."""
 
 from __future__ import annotations
 
@@ -15,6 +15,20 @@ STAMP = "/var/lib/cyberhubs/index-read"
 STAMPS = f"{STAMP} /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists/partial"
 MINUTES = 2880  # the daily timer waits up to half a day longer than a day
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300"
+
+
+@dataclass(frozen=True)
+class Manager:
+    """Shell text: `install`, names follow; `state` with a name for {} prints `installed` or not."""
+
+    install: str
+    state: str
+
+
+APT_GET = Manager(
+    f"{APT} --no-install-recommends install",
+    "dpkg-query -W -f '${db:Status-Status}' {} 2>/dev/null || :",
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,7 @@ class Package(Resource):
     name: str
     why: str = ""
     after: str = ""  # shell text to run when it is installed
+    manager: Manager = APT_GET
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -101,8 +116,8 @@ class Package(Resource):
         return {"state": "installed"}
 
     def question(self) -> str:
-        """Ask dpkg."""
-        return sh("dpkg-query -W -f '${db:Status-Status}' {} 2>/dev/null || :", self.name)
+        """Ask the manager's own records."""
+        return sh(self.manager.state, self.name)
 
     def parse(self, answer: Result) -> State:
         """Installed or missing (a removed package with its settings left counts as missing)."""
@@ -118,8 +133,8 @@ class Package(Resource):
 
     @classmethod
     def change_all(cls, items: Sequence[tuple[Resource, State]]) -> str:
-        """One transaction for all."""
+        """One transaction for all; they are of one host, so of one manager."""
         packages = [resource for resource, _ in items if isinstance(resource, Package)]
         places = " ".join("{}" for _ in packages)
-        install = sh(f"{APT} --no-install-recommends install {places}", *[p.name for p in packages])
+        install = sh(f"{packages[0].manager.install} {places}", *[p.name for p in packages])
         return "\n".join([install, *[p.after for p in packages if p.after]])

@@ -1,4 +1,4 @@
-"""A signed repository of packages: its key is compared with the fingerprint that the site pins."""
+"""A signed repository of packages: its key is compared with the fingerprint that is pinned."""
 
 from __future__ import annotations
 
@@ -8,25 +8,33 @@ from ..shell import put, sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
 
-KEYRINGS = "/etc/apt/keyrings"
-# keys FILE: the fingerprints of the keys in a file (of the keys themselves, not of their subkeys)
-KEYS = """keys() { gpg --batch --show-keys --with-colons "$1" 2>/dev/null |
-awk -F: '$1 == "pub" {p = 1} $1 == "fpr" && p {print $10; p = 0}'; }
+# keys FILE: the fingerprints of the keys in a file (of the keys themselves, not of their subkeys). gpg
+# gets a home for the moment: it would write into root's own, even to look at a file.
+KEYS = """keys() { h=$(mktemp -d)
+gpg --homedir "$h" --batch --show-keys --with-colons "$1" 2>/dev/null |
+awk -F: '$1 == "pub" {p = 1} $1 == "fpr" && p {print $10; p = 0}'; rm -rf "$h"; }
 """
+WRITTEN = "# Written by runbook 04 from the site file; change it there.\n"
 
 
 @dataclass(frozen=True)
-class AptRepository(Resource):
-    """A repository in deb822 form with a key of its own, which counts for nothing else.
+class Repository(Resource):
+    """A file that names it, and a file with its key.
 
-    `url` and `key_url` may begin with http, https or file; `fingerprint` is 40 hex digits.
+    `read` is a script of sed that prints `address` from the file's lines; `index` is shell text that
+    reads this repository's index alone: reading the others is runbook 02's.
     """
 
     name: str
-    url: str
-    suite: str
-    key_url: str
-    fingerprint: str
+    key_url: str  # http, https or file
+    fingerprint: str  # 40 hex digits
+    file: str
+    text: str
+    address: str
+    read: str
+    key: str  # a path
+    index: str
+    why: str = ""
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -36,31 +44,15 @@ class AptRepository(Resource):
     @property
     def wanted(self) -> State:  # type: ignore[override]
         """The address, signed by the pinned key."""
-        return {"address": f"{self.url} {self.suite}", "key": self.fingerprint}
-
-    @property
-    def _key(self) -> str:
-        return f"{KEYRINGS}/{self.name}.asc"
-
-    @property
-    def _source(self) -> str:
-        return f"/etc/apt/sources.list.d/{self.name}.sources"
-
-    @property
-    def _text(self) -> str:
-        return (
-            f"# Written by runbook 04 from the site file; change it there.\nTypes: deb\n"
-            f"URIs: {self.url}\nSuites: {self.suite}\nComponents: stable\nSigned-By: {self._key}\n"
-        )
+        return {"address": self.address, "key": self.fingerprint}
 
     def question(self) -> str:
         """The address in the file, and the fingerprints of all keys that may sign."""
         return (
             f"command -v gpg >/dev/null || exit 9\n{KEYS}"
-            + sh("sed -n 's/^URIs: //p; s/^Suites: //p' {} 2>/dev/null | paste -sd ' '\n",
-                 self._source)
-            + sh("keys {}", self._key)
-        )  # fmt: skip
+            + sh("sed -n {} {} 2>/dev/null | paste -sd ' '\n", self.read, self.file)
+            + sh("keys {}", self.key)
+        )
 
     def parse(self, answer: Result) -> State:
         """None if there is no such file. Unknown without gpg."""
@@ -73,19 +65,33 @@ class AptRepository(Resource):
 
     def note(self, was: State) -> str:
         """What the key is for."""
-        return "the key counts for this repository alone"
+        return self.why
 
     def change(self, was: State) -> str:
         """Fetch the key, compare it, and only then trust it; read this repository's index."""
         other = f"{self.key_url} holds another key than {self.fingerprint}:"
         return (
             KEYS
-            + sh('t=$(mktemp); curl -fsSL --retry 2 -m 60 -o "$t" {}\nfound=$(keys "$t")\n'
+            + sh('mkdir -p "$(dirname {})"; t=$(mktemp {}.XXXXXX)\n', self.key, self.key)
+            + sh('curl -fsSL --retry 2 -m 60 -o "$t" {} || { rm -f "$t"; exit 1; }\n'
+                 'found=$(keys "$t")\n'
                  'if [ "$found" != {} ]; then rm -f "$t"; echo {} "$found" >&2; exit 1; fi\n',
                  self.key_url, self.fingerprint, other)
-            + sh('mkdir -p {}; chmod 644 "$t"; mv -f "$t" {}\n', KEYRINGS, self._key)
-            + put(self._text.encode(), self._source, "644", "root:root")
-            # this one index alone: reading the others is runbook 02's
-            + sh("\napt-get -q -o Dir::Etc::sourcelist={} -o Dir::Etc::sourceparts=-"
-                 " -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any update", self._source)
+            + sh('chmod 644 "$t"; mv -f "$t" {}\n', self.key)
+            + put(self.text.encode(), self.file, "644", "root:root")
+            + f"\n{self.index}"
         )  # fmt: skip
+
+
+def apt_repository(name: str, url: str, suite: str, key_url: str, fingerprint: str) -> Repository:
+    """In deb822 form, with a key that counts for nothing else."""
+    key, file = f"/etc/apt/keyrings/{name}.asc", f"/etc/apt/sources.list.d/{name}.sources"
+    return Repository(
+        name, key_url, fingerprint, file, key=key,
+        text=f"{WRITTEN}Types: deb\nURIs: {url}\nSuites: {suite}\nComponents: stable\n"
+             f"Signed-By: {key}\n",
+        address=f"{url} {suite}", read="s/^URIs: //p; s/^Suites: //p",
+        index=sh("apt-get -q -o Dir::Etc::sourcelist={} -o Dir::Etc::sourceparts=-"
+                 " -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any update", file),
+        why="the key counts for this repository alone",
+    )  # fmt: skip

@@ -27,6 +27,8 @@ SECONDS = 300
 class Restart(Resource):
     """The host restarted since its last update that needs it."""
 
+    needed: str = NEEDED
+
     label = "restart"
 
     @property
@@ -36,7 +38,7 @@ class Restart(Resource):
 
     def question(self) -> str:
         """Is one needed, and why."""
-        return NEEDED
+        return self.needed
 
     def parse(self, answer: Result) -> State:
         """One line."""

@@ -59,7 +59,7 @@ KEEPERS = ("chrony", "chronyd", "ntpsec", "ntp", "systemd-timesyncd")
 class TimeService(Package):
     """Some service that keeps the clock; one that is there is kept, whichever it is.
 
-    Otherwise systemd's own: it conflicts with the others, and none of them is enabled.
+    Otherwise the one that suits the system: it conflicts with the others, and none is enabled.
     """
 
     name: str = "systemd-timesyncd"

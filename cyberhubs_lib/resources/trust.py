@@ -9,8 +9,21 @@ from ..shell import put, sh
 from ..state import Resource, State
 from ..transport import Result
 
-BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-FOLDER = "/usr/local/share/ca-certificates"  # where Debian looks for local ones
+
+@dataclass(frozen=True)
+class Store:
+    """Where a system keeps authorities: local ones in `folder`, all in `bundle`, made by `tool`."""
+
+    folder: str
+    bundle: str
+    tool: str
+
+
+DEBIAN_STORE = Store(
+    "/usr/local/share/ca-certificates",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "update-ca-certificates",
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +31,7 @@ class Authorities(Resource):
     """All of them together: name -> certificate (PEM). One the host trusts already is left alone."""
 
     certificates: Mapping[str, bytes] = field(default_factory=dict)
+    store: Store = DEBIAN_STORE
 
     label = "certificate authorities of the site"
 
@@ -31,9 +45,7 @@ class Authorities(Resource):
 
     def question(self) -> str:
         """The number of each one that is missing, a line each."""
-        return "\n".join(
-            _trusted(pem, self._path(name), name) for name, pem in self.certificates.items()
-        )
+        return "\n".join(self._trusted(name, pem) for name, pem in self.certificates.items())
 
     def parse(self, answer: Result) -> State:
         """How many are trusted, and which are not."""
@@ -43,15 +55,27 @@ class Authorities(Resource):
             "missing": "\n".join(missing),
         }
 
-    @staticmethod
-    def _path(name: str) -> str:
-        return f"{FOLDER}/{name}.crt"
+    def _path(self, name: str) -> str:
+        return f"{self.store.folder}/{name}.crt"
+
+    def _trusted(self, name: str, pem: bytes) -> str:
+        """Prints the name if it is not trusted. Before the tool is installed, the file counts."""
+        store = self.store
+        return (
+            sh("if grep -qsF -e {} {}; then :\n", _end(pem), store.bundle)
+            + sh(
+                "elif [ -f {} ] && ! command -v {} >/dev/null; then :\n",
+                self._path(name),
+                store.tool,
+            )
+            + sh("else echo {}; fi", name)
+        )
 
     def change(self, was: State) -> str:
         """Write those that are missing and make the bundle anew."""
         names = (was or {}).get("missing", "").split("\n")
         files = [put(self.certificates[n], self._path(n), "644", "root:root") for n in names]
-        tool = "if command -v update-ca-certificates >/dev/null; then update-ca-certificates; fi"
+        tool = f"if command -v {self.store.tool} >/dev/null; then {self.store.tool}; fi"
         return "\n".join([*files, tool])
 
 
@@ -60,14 +84,3 @@ def _end(pem: bytes) -> str:
     lines = [line.strip() for line in pem.decode("ascii", "replace").splitlines()]
     full = [line for line in lines if len(line) >= 64 and not line.startswith("-----")]
     return full[-1] if full else "no certificate"
-
-
-def _trusted(pem: bytes, path: str, name: str) -> str:
-    """Prints the name if it is not trusted. Before the tool is installed, the file itself counts."""
-    return (
-        sh("if grep -qsF -e {} ", _end(pem))
-        + BUNDLE
-        + "; then :\n"
-        + sh("elif [ -f {} ] && ! command -v update-ca-certificates >/dev/null; then :\n", path)
-        + sh("else echo {}; fi", name)
-    )

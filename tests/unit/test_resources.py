@@ -14,7 +14,7 @@ from cyberhubs_lib.resources.docker import DaemonSettings, Engine, open_files, s
 from cyberhubs_lib.resources.files import Directory, File, Token
 from cyberhubs_lib.resources.images import DEBOOTSTRAP, _split
 from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates
-from cyberhubs_lib.resources.repository import AptRepository
+from cyberhubs_lib.resources.repository import apt_repository
 from cyberhubs_lib.resources.service_containers import Container
 from cyberhubs_lib.resources.services import Service, TimeService
 from cyberhubs_lib.resources.tree import Tree
@@ -49,8 +49,8 @@ CASES = [
     (Directory("/d", "1:1"), Result(0, "755 a:b 1:1\n"), {"mode": "755", "owner": "1:1"}),
     (Token("/t", "1:1"), Result(0, ""), None),
     (Engine(("d",), "c"), Result(0, "installed\n2.26.1\n"), {"engine": "installed", "compose": "v2"}),
-    (AptRepository(*REPOSITORY), Result(0, "\n"), None),
-    (AptRepository(*REPOSITORY), Result(0, "https://d/debian bookworm\nAB\nCD\n"),
+    (apt_repository(*REPOSITORY), Result(0, "\n"), None),
+    (apt_repository(*REPOSITORY), Result(0, "https://d/debian bookworm\nAB\nCD\n"),
      {"address": "https://d/debian bookworm", "key": "AB CD"}),
     (Engine(("d",), "c"), Result(0, "missing\nmissing\n"), {"engine": "missing", "compose": "missing"}),
     (container, Result(0, "sha256:1\n"), None),
@@ -73,7 +73,7 @@ UNKNOWN = [
     (Updates(), Result(9), "never read"),
     (Updates(), Result(100, "E: broken"), "E: broken"),
     (Service("a.service"), Result(0, "not-found\ninactive\n"), "not installed yet"),
-    (AptRepository(*REPOSITORY), Result(9), "gnupg"),
+    (apt_repository(*REPOSITORY), Result(9), "gnupg"),
     (DaemonSettings(DAEMON), Result(0, "{broken"), "not JSON"),
     (DaemonSettings(DAEMON), Result(0, "[1]"), "not a JSON object"),
     (container, Result(9), "no Docker engine"),

@@ -1,0 +1,36 @@
+"""Which system a host has: decided once, by ID and ID_LIKE of os-release."""
+
+from __future__ import annotations
+
+from ..errors import Unsupported
+from ..facts import Facts
+from .debian import Debian
+from .system import System
+
+SUPPORTED = "Debian 12 or 13, Ubuntu 22.04 or 24.04"
+RELEASES = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
+GONE = {("centos", "7"), ("amzn", "2018.03"), ("amzn", "2")}
+
+
+def system(facts: Facts) -> System:
+    """The class that knows this host. Raises Unsupported, with the way to move."""
+    words = {facts.id, *facts.like.split()}
+    if (facts.id, facts.version) in GONE:
+        raise Unsupported(
+            f"{facts.system} no longer gets updates and has no current Docker",
+            expected=SUPPORTED,
+            todo="launch a new machine with Debian 13, attach the data volume to it",
+        )
+    if facts.id in RELEASES and facts.version not in RELEASES[facts.id]:
+        raise Unsupported(
+            f"the host runs {facts.system}",
+            expected=SUPPORTED,
+            todo="bring it to one of these releases, or use a new machine",
+        )
+    if words & {"debian", "ubuntu"} and facts.version:
+        return Debian(facts)
+    raise Unsupported(
+        f"the host runs {facts.system or 'an unknown system'}",
+        expected=SUPPORTED,
+        todo="use a machine with one of these systems",
+    )
