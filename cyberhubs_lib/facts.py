@@ -23,6 +23,7 @@ elif sudo -n true 2>&1 | grep -q 'not allowed\|not in the sudoers'; then echo su
 else echo sudo=password; fi  # without a password sudo does not tell whether it would be enough
 echo "init=$(cat /proc/1/comm)"
 while read -r a b c d e _; do [ "$a $b" = "Max open" ] && echo "open_files=$e"; done < /proc/1/limits
+echo "selinux=$(getenforce 2>/dev/null)"
 echo "ssh_port=${SSH_CONNECTION##* }"
 echo "docker_cli=$(command -v docker)"
 # client and engine in one call, each takes 50 ms; without an engine the client tells for itself
@@ -58,7 +59,8 @@ class Facts:
     open_files is the most that any process here may have (hard limit; 0 is no limit).
     docker_as is `docker` if the login user may use the engine. A missing service account is uid -1.
 
-    ssh_port is the host's own port of the connection in use, 0 if it is not ssh.
+    ssh_port is the host's own port of the connection in use, 0 if it is not ssh. selinux is Enforcing,
+    Permissive, Disabled, or empty where there is none.
     """
 
     id: str
@@ -79,6 +81,7 @@ class Facts:
     sudo: str
     init: str
     open_files: int
+    selinux: str
     ssh_port: int
     docker: str
     docker_cli: str
@@ -113,7 +116,8 @@ def parse_facts(text: str) -> Facts:
         cpus=number("cpus"), memory_mib=number("memory_kib") // 1024,
         root_free_gib=round(number("root_free_kib") / 1024**2, 1), user=word("user"),
         uid=number("uid"), gid=number("gid"), home=word("home"), sudo=word("sudo"),
-        init=word("init"), open_files=number("open_files"), ssh_port=number("ssh_port"),
+        init=word("init"), open_files=number("open_files"), selinux=word("selinux"),
+        ssh_port=number("ssh_port"),
         docker=word("docker"), docker_cli=word("docker_cli"), docker_as=word("docker_as"),
         compose=word("compose"), docker_root=word("docker_root"),
         docker_gid=number("docker_gid"),

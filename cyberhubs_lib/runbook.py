@@ -53,6 +53,7 @@ class Run:
             "free on /": f"{f.root_free_gib} GiB",
             "login": f"{f.user} (sudo: {f.sudo})",
             "Docker": f.docker or ("installed, not running" if f.docker_cli else "none"),
+            **({"SELinux": f.selinux} if f.selinux else {}),
         }
         rows = [Row(label, text, status="") for label, text in found.items()]
         return self._report(Report("The host", rows, ("found", "")))

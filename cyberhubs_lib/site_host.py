@@ -92,10 +92,7 @@ class Docker(Part):
     repository: Annotated[str, Field(pattern=r"^(https?|file)://[^\s]+[^/\s]$")] = (
         "https://download.docker.com/linux"
     )
-    # docs.docker.com/engine/install/debian/ names it; the place to change it if Docker changes its key
-    key_fingerprint: Annotated[str, Field(pattern=r"^[0-9A-F]{40}$")] = (
-        "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
-    )
+    key_fingerprint: Annotated[str, Field(pattern=r"^([0-9A-F]{40})?$")] = ""  # Docker's own
     live_restore: bool = True
     address_pools: list[Pool] = []
     registry_mirrors: list[Annotated[str, Field(pattern=r"^https?://[^\s]+$")]] = []

@@ -58,6 +58,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check("the engine answers", "docker info -f '{{.ServerVersion}}'", _answers,
                   "an answer", "`systemctl status docker` on the host tells why"),
             *docker_probe.checks(site.system.firewall, open_files(facts)[0]),
+            *([_labels()] if facts.selinux else []),
             Check(f"{user} may use Docker",
                   sh("su -s /bin/sh -c 'docker ps -q >/dev/null && echo ok' {}", user),
                   lambda a: (a.out.strip() == "ok", a.out.strip()[-200:]), "ok"),
@@ -73,6 +74,16 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
 def _no_such_source(system: System, docker: Docker) -> Check:
     return Check("docker.source", "true", lambda a: (False, docker.source),
                  " or ".join(system.sources), f"{system.name} has no other")  # fmt: skip
+
+
+def _labels() -> Check:
+    """SELinux labels containers only if daemon.json asks; then they may not read unlabelled files."""
+    ask = "docker info -f '{{.SecurityOptions}}' | grep -q name=selinux && echo yes || echo no"
+    return Check("SELinux separates containers from files", ask, lambda a: (
+                 a.out.strip() == "no", a.out.strip()), "no",
+                 "set \"selinux-enabled\": false in /etc/docker/daemon.json, or label the users' files:"
+                 " `semanage fcontext -a -t container_file_t '/mnt(/.*)?'; restorecon -R /mnt`",
+                 hard=False)  # fmt: skip
 
 
 def _collides(docker: Docker) -> Callable[[Result], tuple[bool, str]]:

@@ -137,3 +137,44 @@ ABSENT = "absent"  # is no JSON, so no value can be mistaken for it
 
 def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class SysconfigOptions(Resource):
+    """Options that a package gives dockerd and that exclude the same setting in daemon.json.
+
+    dockerd does not start with both. Each of `unwanted` is an option with one value.
+    """
+
+    unwanted: tuple[str, ...]
+
+    label = "file /etc/sysconfig/docker"
+    file = "/etc/sysconfig/docker"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """None of them."""
+        return {"excludes daemon.json": "nothing"}
+
+    def question(self) -> str:
+        """The line with the options."""
+        there = "command -v dockerd >/dev/null || exit 9"
+        return f"{there}\nsed -n 's/^OPTIONS=//p' {self.file} 2>/dev/null"
+
+    def parse(self, answer: Result) -> State:
+        """Which are there. Unknown while the engine is not installed."""
+        if answer.code == 9:
+            raise Unknown("not installed yet")
+        found = [option for option in self.unwanted if option in answer.out]
+        return {"excludes daemon.json": ", ".join(found) or "nothing"}
+
+    def note(self, was: State) -> str:
+        """Why."""
+        return "the engine does not start with the same setting in two places"
+
+    def change(self, was: State) -> str:
+        """Take them out; other options stay."""
+        return "\n".join(
+            sh("sed -i {} {}", f'/^OPTIONS=/s/ *{option}[ =][^ "]*//', self.file)
+            for option in self.unwanted
+        )

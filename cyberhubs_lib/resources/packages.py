@@ -15,6 +15,7 @@ STAMP = "/var/lib/cyberhubs/index-read"
 STAMPS = f"{STAMP} /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists/partial"
 MINUTES = 2880  # the daily timer waits up to half a day longer than a day
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300"
+DNF_COMMAND = "dnf -q -y --setopt=install_weak_deps=False"  # it waits for the lock by itself
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Manager:
 APT_GET = Manager(
     f"{APT} --no-install-recommends install",
     "dpkg-query -W -f '${db:Status-Status}' {} 2>/dev/null || :",
+)
+# a file or an ability, such as /usr/bin/curl or perl(Socket), counts as a name
+DNF = Manager(
+    f"{DNF_COMMAND} install",
+    "rpm -q --whatprovides {} >/dev/null 2>&1 && echo installed || :",
 )
 
 

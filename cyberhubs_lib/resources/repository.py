@@ -95,3 +95,17 @@ def apt_repository(name: str, url: str, suite: str, key_url: str, fingerprint: s
                  " -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any update", file),
         why="the key counts for this repository alone",
     )  # fmt: skip
+
+
+def dnf_repository(name: str, url: str, key_url: str, fingerprint: str) -> Repository:
+    """In dnf's form; each of its packages must be signed."""
+    key, file = f"/etc/pki/rpm-gpg/{name}.asc", f"/etc/yum.repos.d/{name}.repo"
+    return Repository(
+        name, key_url, fingerprint, file, key=key,
+        text=f"{WRITTEN}[{name}]\nname={name}\nbaseurl={url}\nenabled=1\ngpgcheck=1\n"
+             f"gpgkey=file://{key}\n",
+        address=f"{url} enabled signed",
+        read="s/^baseurl=//p; s/^enabled=1$/enabled/p; s/^gpgcheck=1$/signed/p",
+        index=sh("dnf -q --repo={} makecache", name),
+        why="rpm has one ring of keys: this one joins it with the first package",
+    )  # fmt: skip

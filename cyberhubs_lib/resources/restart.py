@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import ConnectError, NotConverged
 from ..host import Host
+from ..shell import put
 from ..state import Resource, State
 from ..transport import Result
 
@@ -18,6 +19,17 @@ if [ -e /run/reboot-required ]; then echo yes
 elif [ -n "$k" ] && [ "$k" != "$(uname -r)" ]; then echo "yes: kernel $k waits"
 else echo no; fi
 """
+# dnf's plugin looks for kernel, glibc, systemd and the like that are younger than the boot.
+DNF_NEEDED = """
+r=$(dnf -q -C needs-restarting -r 2>&1)
+case $r in
+*"Reboot is required"*) echo "yes: $(echo "$r" | sed -n 's/^ *\\* //p' | paste -sd ' ')";;
+*"No such command"*) echo "no: cannot be told before package dnf-plugins-core is there";;
+*) echo no;;
+esac
+"""
+RESTART_UNIT = "cyberhubs-restart.service"
+RESTART_TIMER = "cyberhubs-restart.timer"
 # Another boot, or another first process: in a container only that one changes.
 BOOT = "cat /proc/sys/kernel/random/boot_id; cut -d ' ' -f 22 /proc/1/stat"
 SECONDS = 300
@@ -74,3 +86,47 @@ def _is_back(host: Host, before: str) -> bool:
         return host.read(BOOT) != before
     except ConnectError:
         return False
+
+
+@dataclass(frozen=True)
+class RestartTimer(Resource):
+    """A restart at this hour if one is needed, by a timer that starts RESTART_UNIT; "" is never."""
+
+    at: str
+
+    label = f"timer {RESTART_TIMER}"
+    file = f"/etc/systemd/system/{RESTART_TIMER}"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """The hour."""
+        return {"restarts": self.at or "never"}
+
+    def question(self) -> str:
+        """The hour, if the timer runs."""
+        return (
+            f"systemctl is-enabled -q {RESTART_TIMER} 2>/dev/null &&"
+            f" systemctl is-active -q {RESTART_TIMER} && sed -n 's/^OnCalendar=//p' {self.file}; :"
+        )
+
+    def parse(self, answer: Result) -> State:
+        """One line."""
+        return {"restarts": answer.out.strip() or "never"}
+
+    def note(self, was: State) -> str:
+        """When."""
+        return "if an update needs it" if self.at else "never restarts by itself"
+
+    def change(self, was: State) -> str:
+        """Write and start it, or take it away."""
+        if not self.at:
+            stop = f"systemctl disable -q --now {RESTART_TIMER}"
+            return f"{stop}\nrm -f {self.file}\nsystemctl daemon-reload"
+        text = (
+            f"[Unit]\nDescription=Restart for updates that need it\n[Timer]\nOnCalendar={self.at}\n"
+            "[Install]\nWantedBy=timers.target\n"
+        )
+        return put(text.encode(), self.file, "644", "root:root") + (
+            f"\nsystemctl daemon-reload\nsystemctl enable -q {RESTART_TIMER}\n"
+            f"systemctl restart {RESTART_TIMER}"
+        )

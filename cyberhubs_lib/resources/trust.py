@@ -24,6 +24,9 @@ DEBIAN_STORE = Store(
     "/etc/ssl/certs/ca-certificates.crt",
     "update-ca-certificates",
 )
+RED_HAT_STORE = Store(
+    "/etc/pki/ca-trust/source/anchors", "/etc/pki/tls/certs/ca-bundle.crt", "update-ca-trust"
+)
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ clear() { docker rm -f "$container"; docker rmi -f "$image"; } >/dev/null 2>&1
 trap clear EXIT
 clear
 
-# The programs with their libraries. perl: a server of one line in what every Debian has.
+# The programs with their libraries. perl: a server of one line in what every Debian has. Its modules:
+# the few of Debian's perl-base, elsewhere all.
 # shellcheck disable=SC2046 # words on purpose
 programs=$(for p in sh curl getent perl; do command -v $p; done)
 tar -chPf - $programs $(ldd $programs 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u) \
-    $(perl -e 'print join " ", grep {/perl-base/ && -d} @INC') 2>/dev/null |
+    $(perl -e '@d = grep {-d} @INC; @b = grep {/perl-base/} @d; print join " ", @b ? @b : @d') 2>/dev/null |
     docker import - "$image" >/dev/null
 docker run -d --name "$container" -p 127.0.0.1::8000 --log-driver none "$image" perl -e '
     use IO::Socket::INET;
@@ -19,8 +20,9 @@ docker run -d --name "$container" -p 127.0.0.1::8000 --log-driver none "$image" 
 echo runs=yes
 
 # Any name of the Internet would do; where the host's packages come from is known to be needed.
-name=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-    grep -o 'https*://[^/ ]*' | head -n 1 | sed 's,.*//,,')
+name=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/yum.repos.d/* 2>/dev/null |
+    grep -o 'https*://[^/ ]*' | grep -v '[$]' | head -n 1 | sed 's,.*//,,')
+name=${name:-registry-1.docker.io}
 docker exec "$container" getent hosts "$name" >/dev/null && echo name=yes || echo "name=not $name"
 
 port=$(docker port "$container" 8000 | sed 's/.*://')

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ..errors import Unsupported
 from ..facts import Facts
+from .amazon import Amazon
 from .debian import Debian
+from .enterprise import EnterpriseLinux
 from .system import System
 
-SUPPORTED = "Debian 12 or 13, Ubuntu 22.04 or 24.04"
+SUPPORTED = "Debian 12 or 13, Ubuntu 22.04 or 24.04, Rocky Linux or AlmaLinux 9, Amazon Linux 2023"
 RELEASES = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04")}
 GONE = {("centos", "7"), ("amzn", "2018.03"), ("amzn", "2")}
 
@@ -29,6 +31,10 @@ def system(facts: Facts) -> System:
         )
     if words & {"debian", "ubuntu"} and facts.version:
         return Debian(facts)
+    if facts.id == "amzn" and facts.version == "2023":
+        return Amazon(facts)
+    if words & {"rhel", "centos"} and facts.id != "amzn" and facts.version.split(".")[0] == "9":
+        return EnterpriseLinux(facts)
     raise Unsupported(
         f"the host runs {facts.system or 'an unknown system'}",
         expected=SUPPORTED,

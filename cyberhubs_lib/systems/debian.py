@@ -19,6 +19,8 @@ from .system import System
 
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 DAILY = 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
+# docs.docker.com/engine/install/debian/ names it; the place to change it if Docker changes its key
+DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
 
 
 class Debian(System):
@@ -82,7 +84,7 @@ class Debian(System):
         if not self.from_docker(docker):
             return []
         url = f"{docker.repository}/{self.facts.id}"
-        key = docker.key_fingerprint
+        key = docker.key_fingerprint or DOCKER_KEY
         return [apt_repository("docker", url, self.facts.codename, f"{url}/gpg", key)]
 
     def engine(self, docker: Docker) -> Engine:

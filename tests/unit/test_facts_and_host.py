@@ -24,7 +24,7 @@ def test_garbage_never_breaks_the_parser(text):
     [
         ("id=centos\nversion=7\nsystem=CentOS Linux 7\n", "launch a new machine"),
         ("id=amzn\nversion=2018.03\nsystem=Amazon Linux AMI\n", "launch a new machine"),
-        ("id=rocky\nlike=rhel centos fedora\nversion=9.4\nsystem=Rocky\n", "Debian 12 or 13"),
+        ("id=rocky\nlike=rhel centos fedora\nversion=8.10\nsystem=Rocky\n", "AlmaLinux 9"),
         ("", "an unknown system"),
     ],
 )
