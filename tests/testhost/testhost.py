@@ -98,18 +98,23 @@ def base_image(client: docker.DockerClient, suite: str) -> str:
         return made
 
 
-def build_image(suite: str = "trixie") -> str:
+def build_image(suite: str = "trixie", family: str = "debian") -> str:
     """Build the image unless one of the same base and the same context is there already."""
     with lock("image", wait=True):
-        return _build_image(suite)
+        client = docker.from_env(timeout=900)
+        files = {name: (CONTEXT / name).read_bytes() for name in ("Dockerfile", "test-init")}
+        files |= {f"ca/{path.name}": path.read_bytes() for path in sorted(SITE_CAS.glob("*.crt"))}
+        made = _build(client, f"{PREFIX}host:{suite}", base_image(client, suite), files, "")
+        if family == "debian":
+            return made
+        more = {"Dockerfile": (CONTEXT / "Dockerfile.redhat").read_bytes(),
+                "redhat.sh": (CONTEXT / "redhat.sh").read_bytes()}  # fmt: skip
+        return _build(client, f"{PREFIX}host:{family}", made, more, family)
 
 
-def _build_image(suite: str) -> str:
-    client = docker.from_env(timeout=900)
-    tag = f"{PREFIX}host:{suite}"
-    base = base_image(client, suite)
-    files = {name: (CONTEXT / name).read_bytes() for name in ("Dockerfile", "test-init")}
-    files |= {f"ca/{path.name}": path.read_bytes() for path in sorted(SITE_CAS.glob("*.crt"))}
+def _build(
+    client: docker.DockerClient, tag: str, base: str, files: dict[str, bytes], family: str
+) -> str:
     digest = hashlib.sha256(repr((client.images.get(base).id, sorted(files.items()))).encode())
     wanted = digest.hexdigest()
     try:
@@ -122,7 +127,7 @@ def _build_image(suite: str) -> str:
             fileobj=_tar(files),
             custom_context=True,
             tag=tag,
-            buildargs={"BASE": base},
+            buildargs={"BASE": base, **({"FAMILY": family} if family else {})},
             labels={HASH_LABEL: wanted},
             rm=True,
             forcerm=True,
@@ -168,11 +173,22 @@ class TestHost:
         return self.devices[0] if self.devices else None
 
     @classmethod
-    def up(cls, name: str, disk_gib: int = 4, suite: str = "trixie", disks: int = 1) -> TestHost:
-        """A fresh server that accepts logins; an earlier run's leftovers are removed first."""
+    def up(
+        cls,
+        name: str,
+        disk_gib: int = 4,
+        suite: str = "trixie",
+        disks: int = 1,
+        family: str = "debian",
+    ) -> TestHost:
+        """A fresh server that accepts logins; an earlier run's leftovers are removed first.
+
+        `family` el9 or al2023 is made from Debian 12, see redhat.sh.
+        """
+        suite = suite if family == "debian" else "bookworm"
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", name):
             raise TestHostError(f"{name!r} is no host name: wanted small letters, digits, -")
-        image, key, mine = build_image(suite), ssh_key(), lock(name)
+        image, key, mine = build_image(suite, family), ssh_key(), lock(name)
         client = docker.from_env()
         remove(name)
         devices = [_attach_disk(name, i, disk_gib) for i in range(disks) if disk_gib]
