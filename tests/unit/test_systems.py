@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cyberhubs_lib.errors import Unsupported
 from cyberhubs_lib.facts import QUESTION, parse_facts, question
 from cyberhubs_lib.params import SystemParams
-from cyberhubs_lib.recipes import install_docker, prepare_os
+from cyberhubs_lib.recipes import install_docker, mount_data, prepare_os
 from cyberhubs_lib.resources.docker import SysconfigOptions
 from cyberhubs_lib.resources.packages import DNF, Package
 from cyberhubs_lib.resources.repository import dnf_repository
@@ -252,6 +252,28 @@ def test_where_the_engine_comes_from(name, source, engine, url, tmp_path):
     )
     keys = {r.wanted["key"][:4] for r in host.repository(docker)}
     assert keys <= ({"060A"} if "basearch" in url else {"9DC8"})
+
+
+NFS = {"kind": "nfs", "source": "far.test:/sky", "path": "data/sky"}
+SSHFS = {"kind": "sshfs", "source": "a@far.test:/sky", "path": "data/sky",
+         "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOmWpgO"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "mount", "package", "refused"),
+    [
+        ("bookworm", NFS, ["package nfs-common"], False),
+        ("rocky", NFS, ["package nfs-utils"], False),
+        ("rocky", SSHFS, ["package fuse-sshfs"], False),
+        ("amazon", NFS, ["package nfs-utils"], False),
+        ("amazon", SSHFS, [], True),
+    ],
+)
+def test_mounts_need_the_system_s_own_packages(name, mount, package, refused, tmp_path):
+    found, made = steps(name, mount_data.recipe, tmp_path, Site(mounts=[mount]))
+    assert found["packages"] == package
+    rows = [c.row(Result(1)) for c in made.requirements if c.label == "sshfs"]
+    assert [row.status for row in rows] == (["failed"] if refused else [])
 
 
 def test_a_source_that_a_system_lacks_stops_the_run(tmp_path):
