@@ -8,8 +8,8 @@ from .compose import REMOVE_SERVERS
 from .engine import engine
 from .errors import PreconditionFailed, SettingsError
 from .host import Host, connect
+from .image_sources import bottom
 from .recipes.launch_hub import port_is_free
-from .resources.images import bottom
 from .runs import run_and_tell
 from .shell import sh
 from .site import Site

@@ -6,45 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import docker
-from docker.errors import APIError, BuildError, DockerException, ImageNotFound
+from docker.errors import DockerException, ImageNotFound
 
-from ..contexts import LABEL, MADE, OFFICIAL, SUITE, Context
+from ..contexts import LABEL, Context
 from ..engine import engine
-from ..errors import CommandFailed, PreconditionFailed
-from ..host import Host, advice, connect
+from ..host import Host, connect
+from ..image_sources import bottom, build, pull
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
-
-# Debian's own tool makes a minimal system from its packages; stripped of what no container needs.
-DEBOOTSTRAP = r"""
-keys=/usr/share/keyrings/debian-archive-keyring.gpg
-{ command -v debootstrap && [ -f $keys ]; } >/dev/null ||
-  { apt-get -q update && apt-get -q -y install debootstrap debian-archive-keyring; }
-urls=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-  sed -n 's/^URIs: *//p; s/^deb  *\(\[[^]]*\] *\)\{0,1\}\(http[^ ]*debian[^ /]*\)\/\{0,1\} .*/\2/p' |
-  sed 's/ .*//; s,/$,,' | grep '^https*:.*debian[^/]*$' | grep -v download.docker.com)
-mirror=$(echo "$urls" | grep -v security | head -1)
-mirror=${mirror:-http://deb.debian.org/debian}
-security=$(echo "$urls" | grep security | head -1)
-security=${security:-$mirror-security}
-d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
-# signatures are checked, also on Ubuntu; `sid` is the script that every debootstrap has
-debootstrap --force-check-gpg --keyring=$keys --variant=minbase --include=ca-certificates \
-  SUITE "$d/root" "$mirror" /usr/share/debootstrap/scripts/sid >"$d/log" 2>&1 ||
-  { tail -5 "$d/log" >&2; exit 1; }
-cd "$d/root"
-rm -rf var/cache/apt/*.bin var/cache/apt/archives/*.deb var/lib/apt/lists/* \
-  usr/share/doc/* usr/share/man/* usr/share/locale/*
-printf 'deb %s SUITE main\ndeb %s SUITE-updates main\ndeb %s SUITE-security main\n' \
-  "$mirror" "$mirror" "$security" > etc/apt/sources.list
-tar -c . | docker import - IMAGE
-"""
-
-
-def debootstrap(suite: str, image: str) -> str:
-    """Shell text that makes `image` from the packages of a release of Debian."""
-    return DEBOOTSTRAP.replace("SUITE", suite).replace("IMAGE", image)
 
 
 @dataclass(frozen=True)
@@ -132,19 +102,7 @@ class Pulled(_Image):
 
     def bring(self, host: Host, client: docker.DockerClient, tell: Callable[[str], None]) -> None:
         """Pull."""
-        tell(f"pulling {self.name}")
-        try:
-            client.images.pull(*_split(self.name))
-        except DockerException as error:
-            raise PreconditionFailed(
-                f"{self.name} cannot be pulled: {_said(error)}",
-                expected="a registry that has it and lets this host in",
-                todo=advice(
-                    _said(error),
-                    "check the name; without a way to the registry set images.source to `build`"
-                    " or `copy` in the site file",
-                ),
-            ) from None
+        pull(client, self.name, tell)
 
 
 @dataclass(frozen=True)
@@ -168,71 +126,3 @@ def _digest(client: docker.DockerClient, tag: str) -> str:
         return str(client.images.get(tag).labels.get(LABEL, ""))
     except ImageNotFound:
         return ""
-
-
-def bottom(host: Host, client: docker.DockerClient, base: str, tell: Callable[[str], None]) -> str:
-    """The image everything stands on: there, pulled, or made from Debian's packages."""
-    if base:  # the site names its own: then only that one
-        Pulled(base).bring(host, client, tell)
-        return base
-    for name in (OFFICIAL, MADE):
-        try:
-            client.images.get(name)
-        except ImageNotFound:
-            continue
-        return name
-    try:
-        tell(f"pulling {OFFICIAL}")
-        client.images.pull(*_split(OFFICIAL))
-        return OFFICIAL
-    except DockerException as error:
-        tell(
-            f"no registry ({_said(error)}): making {MADE} from Debian's packages,"
-            " with debootstrap, which is installed as root if it is missing"
-        )
-    host.read(f"({debootstrap(SUITE, MADE)}) </dev/null", root=True)
-    return MADE
-
-
-def build(
-    client: docker.DockerClient, context: Context, base: str, tell: Callable[[str], None]
-) -> None:
-    """Build one of our images. Raises CommandFailed with the end of the build's output."""
-    said: list[str] = []
-    try:
-        stream = client.api.build(
-            fileobj=context.tar(), custom_context=True, tag=context.tag, rm=True, forcerm=True,
-            buildargs={"BASE": base}, labels={LABEL: context.digest}, use_config_proxy=True,
-            decode=True,
-        )  # fmt: skip
-        for line in stream:
-            if "error" in line:
-                raise BuildError(line["error"], iter(()))
-            text = str(line.get("stream", "")).rstrip()
-            said += [text] if text else []
-            if text.startswith("Step "):
-                tell(f"{context.tag}: {text[:90]}")
-    except (BuildError, APIError) as error:
-        raise CommandFailed(
-            f"{context.tag} cannot be built: {_said(error)}",
-            expected="a build to its end",
-            todo=advice(
-                f"{error} {said[-15:]}",
-                "read the last lines below: most often a package server that cannot be reached,"
-                " or a certificate authority that belongs into ca_certificates",
-            ),
-            evidence="\n".join(said[-15:]),
-        ) from None
-
-
-def _split(name: str) -> tuple[str, str | None]:
-    """Repository and tag, as the SDK wants them; a digest stays with the name."""
-    if "@" in name:
-        repository, _, digest = name.partition("@")
-        return repository.rpartition(":")[0] or repository, digest
-    head, colon, tag = name.rpartition(":")
-    return (head, tag) if colon and "/" not in tag else (name, "latest")
-
-
-def _said(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or getattr(error, "msg", None) or error)[:300]

@@ -11,8 +11,9 @@ from docker.errors import ImageNotFound
 from cyberhubs_lib.contexts import MADE, OFFICIAL, SUITE, Context, context
 from cyberhubs_lib.errors import CommandFailed, PreconditionFailed
 from cyberhubs_lib.host import connect
+from cyberhubs_lib.image_sources import bottom, build
 from cyberhubs_lib.plan import Plan
-from cyberhubs_lib.resources.images import Built, Pulled, bottom, build
+from cyberhubs_lib.resources.images import Built, Pulled
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.state import look
 

@@ -6,8 +6,8 @@ from cyberhubs_lib.contexts import Context
 from cyberhubs_lib.engine import engine
 from cyberhubs_lib.errors import CommandFailed
 from cyberhubs_lib.host import connect
+from cyberhubs_lib.image_sources import build
 from cyberhubs_lib.recipes.launch_hub import port_is_free
-from cyberhubs_lib.resources.images import build
 from cyberhubs_lib.sitefile import load_site
 
 INSTALL = (

@@ -32,7 +32,7 @@ from docker.errors import APIError, BuildError, DockerException, ImageNotFound, 
 
 from cyberhubs_lib.contexts import SUITE
 from cyberhubs_lib.host import connect
-from cyberhubs_lib.resources.images import bottom, debootstrap
+from cyberhubs_lib.image_sources import bottom, debootstrap
 
 PREFIX = "cyberhubs-test-"
 NETWORK = PREFIX + "network"

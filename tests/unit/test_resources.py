@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cyberhubs_lib.facts import parse_facts
+from cyberhubs_lib.image_sources import DEBOOTSTRAP, _split
 from cyberhubs_lib.resources.accounts import Account, Membership
 from cyberhubs_lib.resources.docker import DaemonSettings, Engine, open_files, settings
 from cyberhubs_lib.resources.files import Directory, File, Token
-from cyberhubs_lib.resources.images import DEBOOTSTRAP, _split
 from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates
 from cyberhubs_lib.resources.repository import apt_repository
 from cyberhubs_lib.resources.service_containers import Container
