@@ -1,5 +1,5 @@
 """cyberhubs: runbooks that set up, prove and document a research group's own JupyterHub."""
 
-from .runbook import start
+from .begin import start
 
 __all__ = ["start"]
