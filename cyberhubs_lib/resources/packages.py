@@ -36,6 +36,13 @@ DNF = Manager(
     "rpm -q --whatprovides {} >/dev/null 2>&1 && echo installed || :",
 )
 
+# What is installed in another version than the index offers. If nothing is, an upgrade has nothing to
+# do, and its simulation (0.6 s; this takes 0.04 s) is left out. If something is, it may be held, or
+# wait its turn: the simulation tells. No answer at all is left to the simulation, too.
+NEWER = """apt-cache policy $(dpkg-query -W -f '${binary:Package} ') |
+awk '$1 == "Installed:" {i = $2} $1 == "Candidate:" {n = 1; if (i != "(none)" && $2 != i) print}
+END {if (!n) print "no answer"}'"""
+
 
 @dataclass(frozen=True)
 class PackageIndex(Resource):
@@ -86,6 +93,7 @@ class Updates(Resource):
         """What an upgrade would do; simulated, as anybody may."""
         return (
             "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || exit 9\n"
+            f'[ -n "$({NEWER})" ] || exit 0\n'
             "apt-get -q -s -o Debug::NoLocking=true --with-new-pkgs upgrade"
         )
 

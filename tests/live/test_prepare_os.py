@@ -76,6 +76,8 @@ def test_only_the_open_ports_answer_from_outside(server):
         ("echo PermitRootLogin yes > /etc/ssh/sshd_config.d/10-cyberhubs.conf",
          "file /etc/ssh/sshd_config.d/10-cyberhubs.conf"),
         ("rm /etc/apt/apt.conf.d/20auto-upgrades", "file /etc/apt/apt.conf.d/20auto-upgrades"),
+        ("sed -i '/^Package: wget$/,/^$/s/^Version: .*/Version: 1.0-1/' /var/lib/dpkg/status",
+         "updates"),
     ],
 )  # fmt: skip
 def test_what_was_tampered_with_is_shown_and_put_right(operator, server, site, tamper, shown):

@@ -12,6 +12,12 @@ installed() { # PACKAGE...: all of them
     [ "$(dpkg-query -W -f '${db:Status-Status}\n' "$@" 2>/dev/null | grep -cx installed)" = $# ]
 }
 
+newer() { # what is installed in another version than the index offers: much quicker than apt-get -s
+    # shellcheck disable=SC2046
+    apt-cache policy $(dpkg-query -W -f '${binary:Package} ') |
+        awk '$1 == "Installed:" {i = $2} $1 == "Candidate:" && i != "(none)" && $2 != i'
+}
+
 file() { # PATH MODE CONTENT: true if it was changed
     if printf %s "$3" | cmp -s - "$1" && [ "$(stat -c '%a %u:%g' "$1")" = "$2 0:0" ]
     then return 1; fi
@@ -43,7 +49,7 @@ prepare_os() {
         touch $stamp
         changed "package index"
     fi
-    if apt-get -q -s --with-new-pkgs upgrade | grep -q ^Inst; then
+    if newer | grep -q . && apt-get -q -s --with-new-pkgs upgrade | grep -q ^Inst; then
         apt --with-new-pkgs upgrade
         changed updates
     fi
