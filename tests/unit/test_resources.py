@@ -59,7 +59,9 @@ CASES = [
      {**FINE, "state": "starting", "settings": "x", "image": "old"}),
     (container, Result(0, UP.replace("running|healthy", "exited|")), {**FINE, "state": "exited"}),
     (container, Result(0, UP.replace("01-01|", "01-01|/s/token")), {**FINE, "secrets": "older"}),
-    (TimeService(), Result(1, "not-found\nenabled\nalias\n"), {"boot": "enabled"}),
+    (TimeService(), Result(0, "chronyd.service alias -\nchrony.service enabled enabled\n"),
+     {"boot": "enabled"}),
+    (TimeService(), Result(0, "ntp.service disabled enabled\n"), {"boot": "none is enabled"}),
     (TimeService(), Result(0, ""), {"boot": "none is enabled"}),
 ]  # fmt: skip
 
