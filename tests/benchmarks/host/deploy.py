@@ -22,7 +22,6 @@ def put(name, file):
 apt.update(name="Package index", cache_time=86400)
 apt.upgrade(name="Updates")
 apt.packages(name="Packages", packages=S["packages"], no_recommends=True)
-apt.packages(name="Time service installed", packages=["systemd-timesyncd"], no_recommends=True)
 systemd.service(
     name="Time service", service="systemd-timesyncd.service", enabled=True, running=None
 )
@@ -53,9 +52,8 @@ systemd.service(
 # 03
 device, mount = S["device"], S["mount"]
 if not host.get_fact(Command, f"blkid -p -s TYPE -o value {device} || true"):
-    server.shell(
-        name="Filesystem", commands=[f"mkfs.ext4 -q -L {S['label']} -i 8192 -m 1 {device}"]
-    )
+    options = f"-L {S['label']} -i {S['bytes_per_inode']} -m 1"
+    server.shell(name="Filesystem", commands=[f"mkfs.ext4 -q {options} {device}"])
 if not host.get_fact(Command, f"grep ' {mount} ' /etc/fstab || true"):
     line = f"UUID=$(blkid -p -s UUID -o value {device}) {mount} ext4 defaults,nofail 0 2"
     server.shell(name="Line in fstab", commands=[f'echo "{line}" >> /etc/fstab'])
@@ -69,7 +67,7 @@ for one in S["binds"]:
     source, path = one["source"], one["path"]
     files.directory(name=f"Directory {source}", path=source)
     files.directory(name=f"Directory {path}", path=path)
-    options = f"bind,nofail,x-systemd.requires-mounts-for={source}"
+    options = f"bind,nofail,x-systemd.requires-mounts-for={mount}"
     files.line(name=f"Bound, in fstab: {path}", path="/etc/fstab",
                line=f"{source} {path} none {options} 0 0")  # fmt: skip
     server.mount(name=f"Bound, now: {path}", path=path)

@@ -55,8 +55,7 @@ prepare_os() {
     fi
     # shellcheck disable=SC2086 # words
     installed $packages || { apt install $packages; changed packages; }
-    systemctl is-enabled -q systemd-timesyncd 2>/dev/null || {
-        apt install systemd-timesyncd
+    systemctl is-enabled -q systemd-timesyncd || {
         systemctl enable -q --now systemd-timesyncd
         changed "time service"
     }
@@ -80,7 +79,7 @@ prepare_storage() {
     case $(blkid -p -s TYPE -o value "$device"; blkid -p -s LABEL -o value "$device") in
         "ext4
 $label") ;;
-        '') mkfs.ext4 -q -L "$label" -i 8192 -m 1 "$device"; changed "filesystem $device" ;;
+        '') mkfs.ext4 -q -L "$label" -i $bytes_per_inode -m 1 "$device"; changed "filesystem $device" ;;
         *) echo "$device is not empty" >&2; exit 1 ;;
     esac
     mkdir -p "$mount"
@@ -105,7 +104,7 @@ directory() { # PATH OWNER:GROUP MODE
 
 bind() { # SOURCE PATH
     mkdir -p "$1" "$2"
-    fstab "$2" "$1 $2 none bind,nofail,x-systemd.requires-mounts-for=$1 0 0" && reload=yes
+    fstab "$2" "$1 $2 none bind,nofail,x-systemd.requires-mounts-for=$mount 0 0" && reload=yes
     [ "$1" -ef "$2" ] || { mount "$2"; changed "bind $2"; }
 }
 

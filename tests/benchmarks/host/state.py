@@ -13,12 +13,14 @@ from cyberhubs_lib.host import Host
 from cyberhubs_lib.params import Params, StorageParams, SystemParams
 from cyberhubs_lib.recipes import install_docker, prepare_os, prepare_storage
 from cyberhubs_lib.resources.accounts import Membership
-from cyberhubs_lib.resources.disks import Bind, Filesystem, Mount
+from cyberhubs_lib.resources.disks import SMALL_FILES, Filesystem
 from cyberhubs_lib.resources.docker import DAEMON_JSON, DaemonSettings, Engine
+from cyberhubs_lib.resources.docker_data import DockerData
 from cyberhubs_lib.resources.files import Directory, File
 from cyberhubs_lib.resources.firewall import RULES, UNIT, UNIT_FILE, Firewall
 from cyberhubs_lib.resources.kernel import FILE as SYSCTL_FILE
 from cyberhubs_lib.resources.kernel import Sysctl
+from cyberhubs_lib.resources.mounts import Mount
 from cyberhubs_lib.resources.packages import Package
 from cyberhubs_lib.resources.services import Service
 from cyberhubs_lib.site import Site
@@ -44,6 +46,7 @@ def state(host: Host, device: str) -> State:
         "device": device,
         "mount": of(things["storage"], Mount)[0].path,
         "label": of(things["storage"], Filesystem)[0].wanted["label"],
+        "bytes_per_inode": SMALL_FILES,
         "packages": [p.name for p in of(things["os"], Package)],
         "os_files": [_file(f) for f in of(things["os"], File)],
         "sysctl_file": _sysctls(host, of(things["os"], Sysctl)),
@@ -54,7 +57,7 @@ def state(host: Host, device: str) -> State:
         ],
         "services": [s.unit for s in of(things["os"], Service)],
         "directories": [_directory(d, facts) for d in of(things["storage"], Directory)],
-        "binds": [{"source": b.source, "path": b.path} for b in of(things["storage"], Bind)],
+        "binds": [{"source": d.source, "path": d.path} for d in of(things["storage"], DockerData)],
         "drop_ins": [_file(f) for f in of(things["storage"], File)],
         "daemon_json": {
             "path": DAEMON_JSON, "mode": "644",

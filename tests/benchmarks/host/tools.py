@@ -23,6 +23,7 @@ from .state import State
 
 HERE = Path(__file__).parent
 PINS = {"ansible": "ansible-core==2.19.14", "pyinfra": "pyinfra==3.10.0"}
+SINGLE = ("device", "mount", "label", "bytes_per_inode", "user")
 PARTS = {"prepare_os": "02", "prepare_storage": "03", "install_docker": "04"}
 
 
@@ -111,7 +112,7 @@ class Script:
 
 def _settings(state: State) -> str:
     """What the script begins with: variables, and functions for the lists of files."""
-    lines = [sh(f"{name}={{}}", state[name]) for name in ("device", "mount", "label", "user")]
+    lines = [sh(f"{name}={{}}", state[name]) for name in SINGLE]
     lines += [sh(f"{n}={{}}", " ".join(state[n])) for n in ("packages", "services", "engine")]
     single = {"sysctl_file": [state["sysctl_file"]], "daemon_json": [state["daemon_json"]]}
     lists = {n: state[n] for n in ("os_files", "firewall_files", "drop_ins")}

@@ -11,7 +11,7 @@ rm -rf /var/lib/docker /var/lib/containerd
 umount /mnt
 : >/etc/fstab
 wipefs -aq "$device"
-for key in fs/inotify/max_user_instances fs/inotify/max_user_watches vm/max_map_count kernel/pid_max; do
+for key in fs/inotify/max_user_instances fs/inotify/max_user_watches vm/max_map_count; do
     echo 100 >"/proc/sys/$key"
 done
 systemctl daemon-reload
