@@ -136,7 +136,7 @@ class Host:
             f"{self.facts.user} cannot become root on {self.name}: sudo is {sudo}",
             expected="root, or an account that may use sudo",
             todo="log in as the account that your provider made (debian, ubuntu, ...), or add"
-            f" {self.facts.user} to group sudo",
+            f" {self.facts.user} to group sudo (wheel on Red Hat)",
         )
 
     def sudo_password(self) -> str:

@@ -104,7 +104,7 @@ def _keys_only(system: System) -> list[Resource]:
 
 def _checks(system: System, site: Site, user: str) -> list[Check]:
     trust = f"[ -s {system.store.bundle} ] && echo 'a bundle is there'"
-    login = sh("su -s /bin/sh -c 'ulimit -u' {}", user)
+    login = sh("su -s /bin/bash -c 'ulimit -u' {}", user)
     wall = [Check("the packet filter is loaded", "nft list table inet cyberhubs | grep -c drop",
                   lambda a: (a.code == 0, "yes" if a.code == 0 else "no"), "yes",
                   "run this runbook again")] if site.system.firewall else []  # fmt: skip
