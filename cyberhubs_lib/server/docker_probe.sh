@@ -21,18 +21,18 @@ echo runs=yes
 
 # Any name of the Internet would do; where the host's packages come from is known to be needed.
 name=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/yum.repos.d/* 2>/dev/null |
-    grep -o 'https*://[^/ ]*' | grep -v '[$]' | head -n 1 | sed 's,.*//,,')
+    grep -v '^ *#' | grep -o 'https*://[^/ ]*' | grep -v '[$]' | head -n 1 | sed 's,.*//,,')
 name=${name:-registry-1.docker.io}
-docker exec "$container" getent hosts "$name" >/dev/null && echo name=yes || echo "name=not $name"
+# One call for all that is asked inside. 169.254.169.254 is where the clouds answer: who asks there
+# gets the machine's credentials.
+docker exec "$container" sh -c '
+    if getent hosts "$1" >/dev/null; then echo name=yes; else echo "name=not $1"; fi
+    echo "files=$(ulimit -n)"
+    if curl -s -o /dev/null -m 3 http://169.254.169.254/; then echo metadata=open
+    else echo metadata=closed; fi' sh "$name"
 
 port=$(docker port "$container" 8000 | sed 's/.*://')
 for _ in 1 2 3 4 5; do
     curl -s -o /dev/null -m 5 "http://127.0.0.1:$port/" && echo port=yes && break
     sleep 0.2
 done
-
-echo "files=$(docker exec "$container" sh -c 'ulimit -n')"
-
-# Where the clouds answer: who asks there gets the machine's credentials.
-if docker exec "$container" curl -s -o /dev/null -m 3 http://169.254.169.254/; then echo metadata=open
-else echo metadata=closed; fi
