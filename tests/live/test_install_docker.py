@@ -1,5 +1,6 @@
 """Runbook 04: the engine from a signed repository on Debian 12, its settings, and what it proves."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,8 @@ def server(operator):
 def key(server):
     code, out = server.sh(REPOSITORY)
     assert code == 0, out
-    return out.split()[-1]
+    (found,) = re.findall(r"(?m)^[0-9A-F]{40}$", out)  # gpg talks before and after it
+    return found
 
 
 @pytest.fixture
