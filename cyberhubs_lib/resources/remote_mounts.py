@@ -146,7 +146,9 @@ class RemoteMount(Resource):
 
         Raises NotConverged that names those which are not there, with the way out; HostBusy.
         """
-        script = f"{FUNCTIONS}failed=0\n{cls.change_all(items)}\nexit $failed"
+        # in one shell and not one each: what failed is counted
+        changes = "\n".join(resource.change(was) for resource, was in items)
+        script = f"{FUNCTIONS}failed=0\n{changes}\nexit $failed"
         result = host.change(script)
         if result.code:
             raise not_there(items, result.out + result.err)
