@@ -181,3 +181,12 @@ def test_tables_can_be_read_in_the_dark_theme(notebook, page):
     run_cell(notebook, "run.requirements()", "Requirements")
     notebook.menu("Settings", "Theme", "JupyterLab Dark")
     page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
+
+
+def test_what_was_done_is_saved_as_a_record(notebook, page, site):
+    notebook.select(notebook.cell("run.verify()"))
+    page.keyboard.press("Control+s")
+    end = time.monotonic() + 30
+    while RUNBOOK not in latest(str(site)):  # the fixture looks at what is left when Lab has ended
+        assert time.monotonic() < end, "not saved"
+        time.sleep(0.2)

@@ -12,7 +12,8 @@ from cyberhubs_lib.sitefile import load_site
 
 INSTALL = (
     "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && apt-get -qy install"
-    " --no-install-recommends docker.io docker-cli docker-compose iptables && gpasswd -a debian docker"
+    " --no-install-recommends curl docker.io docker-cli docker-compose iptables"
+    " && gpasswd -a debian docker"
     " && mkdir -p /mnt/data /mnt/user /mnt/jupyterhub_users"
 )
 # An image of one program, and a container of it that looks like the front door of the hub `trouble`.
