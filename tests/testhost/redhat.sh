@@ -165,7 +165,9 @@ if [ "$FAMILY" = al2023 ]; then   # a repository a release, as Amazon has them
     mv /srv/base /srv/releases/$release
     where='/srv/releases/$releasever'
 fi
-printf '# from http://deb.debian.org\n[base]\nname=base\nbaseurl=file://%s\nenabled=1\ngpgcheck=0\n' "$where" > /etc/yum.repos.d/base.repo
+printf '[base]\nname=base\nbaseurl=file://%s\nenabled=1\ngpgcheck=0\n' "$where" > /etc/yum.repos.d/base.repo
+# Where the packages were made from: a name for 04's proof that containers find names.
+printf '[source]\nname=source\nbaseurl=http://deb.debian.org\nenabled=0\n' > /etc/yum.repos.d/source.repo
 createrepo_c -q "${where/\$releasever/$release}"
 dnf -q -y --releasever=$release install system-release bash ca-certificates curl-minimal gnupg2 kernel tzdata
 dnf -q clean all
