@@ -83,20 +83,23 @@ class Host:
     def batch(self, questions: list[str], root: bool | None = None) -> list[Result]:
         """Many questions in one round trip, each in its own subshell; one Result a question.
 
-        Raises CommandFailed if the answers do not come back whole: then nothing is known.
+        What several ask is asked once. Raises CommandFailed if the answers do not come back whole:
+        then nothing is known.
         """
         if not questions:
             return []
         mark = "--" + secrets.token_hex(8)
-        asked = [f"(:\n{q}\n) </dev/null 2>&1; printf '\\n{mark} %d\\n' $?" for q in questions]
+        once = list(dict.fromkeys(questions))
+        asked = [f"(:\n{q}\n) </dev/null 2>&1; printf '\\n{mark} %d\\n' $?" for q in once]
         result = self.run("\n".join(asked), root)
         pieces = re.split(rf"\n{mark} (\d+)\n", result.out)
         answers = [
             Result(int(code), out) for out, code in zip(pieces[::2], pieces[1::2], strict=False)
         ]
-        if len(answers) != len(questions):
-            raise failed(f"{len(questions)} questions", result)
-        return answers
+        if len(answers) != len(once):
+            raise failed(f"{len(once)} questions", result)
+        found = dict(zip(once, answers, strict=True))
+        return [found[question] for question in questions]
 
     def change(self, script: str) -> Result:
         """Run a script that changes the host: alone, and to its end whatever becomes of the line.

@@ -116,9 +116,8 @@ class Run:
         """Questions about behaviour. Raises VerifyFailed; in a dry run they are just rows."""
         self._in_order()
         checks = self.recipe.checks
-        asked = list(dict.fromkeys(c.question for c in checks))  # rows may share a question
-        answers = dict(zip(asked, self.host.batch(asked), strict=True))
-        rows = [c.row(answers[c.question]) for c in checks]
+        answers = self.host.batch([c.question for c in checks])
+        rows = [c.row(a) for c, a in zip(checks, answers, strict=True)]
         if self.recipe.proof:
             if self.params.dry_run:
                 rows.append(Row("proof as a user", "", "", "skipped", "not in a dry run"))
