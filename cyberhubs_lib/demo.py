@@ -126,5 +126,5 @@ def _remove_settings(host: Host, home: str, data: bool) -> None:
     if data:
         host.read(sh("rm -rf {}", home))
     else:
-        host.read(sh("cd {} 2>/dev/null && find . -maxdepth 1 ! -name . ! -name secrets"
+        host.read(sh("cd {} 2>/dev/null && find . -maxdepth 1 ! -name . ! -name secrets ! -name access"
                      " -exec rm -rf {} + || :", home, "{}"))  # fmt: skip

@@ -101,6 +101,7 @@ class Site(Part):
     mounts: list[Mount] = []
     images: Images = Images()
     login: GitHub = GitHub()
+    access: Literal["listed", "open"] = "listed"
     admins: list[Login] = []
     allowed_users: list[Login] = []
     blocked_users: list[Login] = []

@@ -15,6 +15,7 @@ from xdist.scheduler import LoadFileScheduling
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests"))  # testhost
+sys.path.insert(0, str(REPOSITORY / "cyberhubs_lib" / "server" / "hub"))  # as on the server
 
 from browser import chromium  # noqa: E402
 from testhost.testhost import TestHost  # noqa: E402

@@ -13,6 +13,7 @@ from ..facts import Facts
 from ..params import Params
 from ..rendered import data_root, files
 from ..resources.files import Directory, File, Token
+from ..resources.kept import StartingFile
 from ..resources.tree import Tree
 from ..shell import keep_secret, sh
 from ..site import Site
@@ -36,6 +37,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         steps={
             "directories": [Directory(f"{home}/{f}".rstrip("/"), owner) for f in folders],
             "secrets": _secrets(site, home, owner),
+            "lists": _lists(site, home, owner),
             "settings": [
                 File(f"{home}/{path}", content, "644", owner)
                 for path, content in sorted(rendered.items())
@@ -49,6 +51,24 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                   f"none of at least {SECRETS}", "run this runbook again"),
         ],
     )  # fmt: skip
+
+
+# of the access lists: the word in the site file -> what it is for
+LISTS = {
+    "admins": "administrators: may come in, and may open and stop other people's servers",
+    "allowed_users": "may come in",
+    "blocked_users": "never come in, whatever the other lists say",
+}
+
+
+def _lists(site: Site, home: str, owner: str) -> list[Resource]:
+    """Begun with the site file's names; from then on the files on the host count."""
+    made: list[Resource] = [Directory(f"{home}/access", owner, "750")]
+    for name, why in LISTS.items():
+        head = f"# {why}. One login a line; a change counts within seconds.\n"
+        text = head + "".join(f"{login}\n" for login in getattr(site, name))
+        made.append(StartingFile(f"{home}/access/{name}", text.encode(), "640", owner, why))
+    return made
 
 
 def _requirements(site: Site, facts: Facts) -> list[Check]:

@@ -72,9 +72,14 @@ def changed(before, after):
     return {k for k in before if before[k] != after[k]}
 
 
-def test_a_change_of_the_lists_touches_only_the_hub():
+def test_a_change_of_the_lists_restarts_nothing():
     before = settings_of(Site(**GITHUB), FACTS)
-    assert changed(before, settings_of(Site(**GITHUB, admins=["ada"]), FACTS)) == {"hub"}
+    assert changed(before, settings_of(Site(**GITHUB, admins=["ada"]), FACTS)) == set()
+
+
+def test_open_access_touches_only_the_hub():
+    before = settings_of(Site(**GITHUB), FACTS)
+    assert changed(before, settings_of(Site(**GITHUB, access="open"), FACTS)) == {"hub"}
 
 
 def test_a_change_of_the_port_touches_the_front_door():

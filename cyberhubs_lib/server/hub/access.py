@@ -1,62 +1,163 @@
-"""Who may come in: one pure decision, asked at login and again while somebody is logged in."""
+"""Who may come in: one pure decision on the standard library, from lists, window and account.
+
+The hub asks it at each login and before each start of a server, `watch.py` asks it about everybody who
+is in already, and `./cyberhubs access explain` shows its words. Nothing else decides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 # The name under which the service `check` proves that the hub works. It owns an account on GitHub's
 # side or not; either way nobody logs in with it.
 CHECK_USER = "cyberhubs-check"
+LOGIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # what can name a directory and a container
+
+Places = Mapping[str, str]  # folded login -> where it stands: "allowed_users line 3"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A time in which everybody who can log in may enter, and what becomes of them afterwards."""
+
+    until: datetime
+    on_close: str = "allow"  # or "review": their names wait for an administrator
 
 
 @dataclass(frozen=True)
 class Lists:
-    """The three lists of a site, names folded so that GitHub's spelling does not matter."""
+    """What is written down about who may come in; `problems` says what could not be read."""
 
-    admins: frozenset[str]
-    allowed: frozenset[str]
-    blocked: frozenset[str]
+    admins: Places = field(default_factory=dict)
+    allowed: Places = field(default_factory=dict)
+    blocked: Places = field(default_factory=dict)
+    recorded: Places = field(default_factory=dict)  # who entered in the open window
+    window: Window | None = None
+    open: bool = False  # everybody who can log in, always
+    problems: tuple[str, ...] = ()
 
-    @classmethod
-    def of(
-        cls,
-        admins: Iterable[str] = (),
-        allowed: Iterable[str] = (),
-        blocked: Iterable[str] = (),
-    ) -> Lists:
-        """Make lists from names as somebody typed them; empty entries do not count."""
-        return cls(folded(admins), folded(allowed), folded(blocked))
+
+@dataclass(frozen=True)
+class Account:
+    """The account behind a login, as the provider numbers it: "github:1001"; "" if not known.
+
+    `owner` is the account to which the files under this name belong, `former` the other names under
+    which this account has files here.
+    """
+
+    number: str = ""
+    owner: str = ""
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided about a login, and why, in words for that person and the log."""
+    """What was decided about a login, and why, in words for that person and the log.
+
+    `rule` is the word that programs compare; `place` is the line of the file that decided.
+    """
 
     allowed: bool
     admin: bool
+    rule: str
     why: str
+    place: str = ""
 
 
 def fold(login: str) -> str:
-    """One spelling for one GitHub login: GitHub itself does not tell cases apart."""
-    return login.strip().casefold()
+    """One spelling for one login: GitHub itself does not tell cases apart; @ is how people write."""
+    return login.strip().lstrip("@").strip().casefold()
 
 
-def folded(names: Iterable[str]) -> frozenset[str]:
-    """Fold many names and leave out what is empty."""
-    return frozenset(name for name in map(fold, names) if name)
+def parse(text: str, name: str) -> tuple[dict[str, str], list[str]]:
+    """The logins of a list with their places, and the lines that hold none.
+
+    One login a line; blank lines, spaces, # comments, upper case and a leading @ do no harm.
+    """
+    found: dict[str, str] = {}
+    odd: list[str] = []
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        login = fold(line.partition("#")[0])
+        if LOGIN.fullmatch(login):
+            found.setdefault(login, f"{name} line {number}")
+        elif login:
+            odd.append(f"{name} line {number} is not a login: {line.strip()[:40]!r}")
+    return found, odd
 
 
-def decide(login: str, lists: Lists) -> Decision:
-    """Decide about one login. Block wins over everything; an admin need not be listed."""
-    name = fold(login)
-    if not name or name == CHECK_USER:
-        return Decision(False, False, "this name is not a person's")
-    if name in lists.blocked:
-        return Decision(False, False, "blocked on this hub")
+def listed(names: Iterable[str], name: str) -> dict[str, str]:
+    """A list made of names instead of a file, for tests and for the model of a site."""
+    return parse("\n".join(names), name)[0]
+
+
+def decide(login: str, lists: Lists, now: datetime, account: Account | None = None) -> Decision:
+    """Decide about one login. Block wins over everything; an admin need not be listed.
+
+    A list that cannot be read refuses everybody with rule `unsure`, which ends nobody's session.
+    """
+    name, account = fold(login), account or Account()
+    if name == CHECK_USER or not LOGIN.fullmatch(name):
+        return Decision(False, False, "nobody", "not a person's name (letters, digits, - and _)")
+    if lists.problems:
+        return Decision(False, False, "unsure", f"not known just now: {lists.problems[0]}")
+    for known_as in (name, *account.former):
+        if known_as in lists.blocked:
+            was = "" if known_as == name else f", as {known_as}"
+            return Decision(
+                False, False, "blocked", f"blocked on this hub{was}", lists.blocked[known_as]
+            )
+    entry = _entry(name, lists, now)
+    return entry if not entry.allowed else _owns(name, account) or entry
+
+
+def _entry(name: str, lists: Lists, now: datetime) -> Decision:
+    """By which line, if any, a login that is not blocked comes in."""
     if name in lists.admins:
-        return Decision(True, True, "administrator")
+        return Decision(True, True, "admin", "administrator", lists.admins[name])
     if name in lists.allowed:
-        return Decision(True, False, "on the list of allowed users")
-    return Decision(False, False, "not on the list of allowed users")
+        return Decision(True, False, "allowed", "on the list of allowed users", lists.allowed[name])
+    if lists.open:
+        return Decision(True, False, "open", "everybody may come in (access: open)", "site file")
+    window = lists.window
+    if window and now < window.until:
+        return Decision(
+            True,
+            False,
+            "window",
+            f"everybody may come in until {show_time(window.until)}",
+            "window",
+        )
+    if name in lists.recorded:
+        if window and window.on_close == "allow":  # closed this moment; watch.py will list them
+            return Decision(
+                True, False, "recorded", "came in the open window", lists.recorded[name]
+            )
+        return Decision(
+            False, False, "closed", "to be reviewed: the open window has closed",
+            lists.recorded[name],
+        )  # fmt: skip
+    return Decision(False, False, "unlisted", "not on the list of allowed users")
+
+
+def _owns(name: str, account: Account) -> Decision | None:
+    """A refusal if the files under this name are another account's, or this account has another."""
+    if account.owner and account.number and account.owner != account.number:
+        return Decision(
+            False, False, "recycled",
+            f"not the one that had this name here: {name} was {account.owner}, this is"
+            f" {account.number}",
+        )  # fmt: skip
+    if account.number and not account.owner and account.former:
+        return Decision(
+            False, False, "renamed",
+            f"known here as {account.former[0]}: an administrator moves the files first",
+        )  # fmt: skip
+    return None
+
+
+def show_time(when: datetime) -> str:
+    """A time as people read it, with its zone."""
+    return when.strftime("%Y-%m-%d %H:%M %Z")

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, "/srv/hub")  # the modules beside this file
-from access import CHECK_USER, Lists
+from access import CHECK_USER
+from door import Door
 from login import ListedGitHub, endpoints, refuse_public_standin
 from spawn import HubSpawner, menu_html
 
@@ -32,6 +33,7 @@ def kept_key(path: Path) -> str:
 os.umask(0o077)  # the database too is for nobody else
 settings = json.loads(Path("/srv/hub.json").read_text())
 refuse_public_standin(settings)
+ListedGitHub.door = Door(everybody=settings["access"] == "open")
 public_url = settings["public_url"].rstrip("/")
 uid, gid = settings["uid"], settings["gid"]
 
@@ -55,6 +57,8 @@ c.JupyterHub.template_vars = {
     "title": settings["title"],
     "contact": settings["contact"],
     "standin": settings["login"]["standin"],
+    "everybody": settings["access"] == "open",
+    "open_until": lambda user: ListedGitHub.door.open_until(),  # called at each page
     "login_service_name": settings["login"]["url"].removeprefix("https://"),
 }
 
@@ -63,9 +67,8 @@ c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/jupyterhub_cookie_secret"
 c.CryptKeeper.keys = [bytes.fromhex(kept_key(STATE / "crypt_key"))]
 
-# Login. The lists decide (access.py), at login and again at most `auth_refresh_age` seconds later.
-lists = Lists.of(settings["admins"], settings["allowed_users"], settings["blocked_users"])
-ListedGitHub.lists = lists
+# Login. The lists decide (access.py); watch.py, a service below, ends what they no longer allow, so
+# JupyterHub itself has nothing to ask again.
 c.JupyterHub.authenticator_class = ListedGitHub
 for name, address in endpoints(settings["login"]).items():
     c.ListedGitHub[name] = address
@@ -74,8 +77,7 @@ c.ListedGitHub.client_secret = secret("oauth_client_secret")
 c.ListedGitHub.oauth_callback_url = public_url + "/hub/oauth_callback"
 c.ListedGitHub.login_service = "GitHub stand-in" if settings["login"]["standin"] else "GitHub"
 c.ListedGitHub.enable_auth_state = True
-c.ListedGitHub.auth_refresh_age = 60
-c.ListedGitHub.auth_refresh_strict = True  # tokens of somebody refused die as well as the session
+c.ListedGitHub.auth_refresh_age = 0
 c.ListedGitHub.any_allow_config = True  # the lists are ours; no warning that there are none
 
 # Servers of the users.
@@ -106,10 +108,12 @@ c.HubSpawner.extra_host_config = {
 }
 
 # Services, each with the rights that it needs and no more.
-c.JupyterHub.services = [{"name": "check", "api_token": secret("check_token")}]
+c.JupyterHub.services = [
+    {"name": "check", "api_token": secret("check_token")},
+    # admin: only an administrator may take an administrator's rights
+    {"name": "access", "admin": True, "command": [sys.executable, "/srv/hub/watch.py"]},
+]
 c.JupyterHub.load_roles = [
-    # An exact list: who is no longer on it is no longer an admin after the next start.
-    {"name": "admin", "users": sorted(lists.admins - lists.blocked)},
     {
         "name": "check",
         "services": ["check"],

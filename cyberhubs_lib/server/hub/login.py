@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
-from access import CHECK_USER, Decision, Lists, decide
+from door import Door
 from oauthenticator.github import GitHubOAuthenticator
 from tornado.web import HTTPError
 
@@ -56,44 +56,31 @@ class Refused(HTTPError):
 
 
 class ListedGitHub(GitHubOAuthenticator):
-    """GitHub says who somebody is; `access.decide` says whether that person may come in."""
+    """GitHub says who somebody is; the site's lists say whether that person may come in."""
 
-    lists = Lists.of()  # set from hub.json by jupyterhub_config.py
-
-    def decide(self, login: str) -> Decision:
-        """Ask the lists. The one place to change when the lists become live."""
-        return decide(login, self.lists)
+    door: Door  # set by jupyterhub_config.py
 
     async def check_blocked_users(self, username: str, auth_model: dict[str, Any] | None) -> bool:
         """Leave blocking to check_allowed, which can say why, and asks the same decision."""
         return True
 
     async def check_allowed(self, username: str, auth_model: dict[str, Any] | None) -> bool:
-        """Let in, or refuse with a page that says why."""
+        """Let in and remember whose account it is, or refuse with a page that says why."""
         if auth_model is None:  # a user put in by hand in the admin panel; the login still decides
             return True
-        decision = self.decide(username)
+        number = self.number(auth_model)
+        decision = self.door.enter(username, number)
         if not decision.allowed:
-            self.log.warning("refused login of %s: %s", username, decision.why)
+            self.log.warning("refused login of %s (%s): %s", username, number, decision.why)
             raise Refused(username, decision.why)
         return True
 
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
         """Say at every login whether somebody is an admin: True and False, never `as before`."""
-        auth_model["admin"] = self.decide(auth_model["name"]).admin
+        number = self.number(auth_model)
+        auth_model["admin"] = self.door.decide(auth_model["name"], number).admin
         return auth_model
 
-    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
-        """Ask the lists again about somebody already logged in; False ends the session.
-
-        GitHub itself is not asked: its bad day must not throw out people who are at work.
-        """
-        if user.name == CHECK_USER:  # has no session, only the service's token
-            return True
-        decision = self.decide(user.name)
-        if not decision.allowed:
-            self.log.warning("ended session of %s: %s", user.name, decision.why)
-            return False
-        if user.admin != decision.admin:
-            return {"name": user.name, "admin": decision.admin}
-        return True
+    def number(self, auth_model: dict[str, Any]) -> str:
+        """The account as GitHub numbers it: a login can be renamed and given to somebody else."""
+        return f"github:{auth_model['auth_state'][self.user_auth_state_key]['id']}"

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
+from access import CHECK_USER
 from docker.errors import NotFound
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
@@ -107,6 +108,7 @@ class HubSpawner(DockerSpawner):
         Done here and not where the form is read, because the API passes by the form.
         """
         settings = self.hub_settings
+        self.stop_if_refused()
         entry = choose(settings["menu"], self.user_options.get("title"))
         self.user_options = {"title": entry["title"]}  # DockerSpawner would obey an `image` in it
         self.image = entry["image"]
@@ -124,7 +126,15 @@ class HubSpawner(DockerSpawner):
         ]
         ip, port = await super().start()
         await until_listening(ip, port)
+        self.stop_if_refused()  # the lists may have changed meanwhile; JupyterHub stops it then
         return ip, port
+
+    def stop_if_refused(self) -> None:
+        """Ask the lists: somebody who is in already may not be allowed any more."""
+        if self.user.name != CHECK_USER:
+            decision = self.authenticator.door.decide(self.user.name)
+            if not decision.allowed and decision.rule != "unsure":
+                raise SpawnError(f"The account {self.user.name} is {decision.why}.", "access", 403)
 
     async def pull_image(self, image: str) -> None:
         """Never pull while a user waits: images come with a runbook; say so if one is missing."""

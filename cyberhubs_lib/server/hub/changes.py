@@ -1,0 +1,138 @@
+"""Changes of the access directory: under one lock, each with its line in the ledger."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import ledger
+from access import Lists, parse
+from lists import (
+    NAMES,
+    RECORDED,
+    WINDOW,
+    fingerprint,
+    read,
+    window_of,
+    with_names,
+    without_names,
+    write,
+)
+
+# what is done -> (list, whether the login stands on it afterwards)
+EDITS: dict[str, dict[str, bool]] = {
+    "allow": {"allowed_users": True, RECORDED: False},
+    "block": {"blocked_users": True},
+    "unblock": {"blocked_users": False},
+    "remove": {"allowed_users": False, "admins": False, RECORDED: False},
+    "admin": {"admins": True},
+    "unadmin": {"admins": False},
+}
+CONFIRMED = "confirmed"  # holds the fingerprint of the lists that an administrator confirmed
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One at a time changes the directory: a runbook, the command line, or the hub itself."""
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def edit(folder: Path, what: str, logins: Iterable[str], who: str, run: str = "") -> list[str]:
+    """Put logins on lists or take them off; which of them that changed. Raises OSError."""
+    with locked(folder):
+        changed: set[str] = set()
+        for name, on in EDITS[what].items():
+            path = folder / name
+            old = path.read_text() if name in NAMES or path.exists() else ""
+            for login in logins:
+                new = with_names(old, [login]) if on else without_names(old, [login])
+                if new != old:
+                    write(path, new)
+                    changed.add(login)
+                    old = new
+        if changed:
+            ledger.append(folder, who, what, sorted(changed), fingerprint(read(folder)), run)
+        return sorted(changed)
+
+
+def note(folder: Path, what: str, logins: Iterable[str], who: str, run: str = "") -> None:
+    """A line for what was done elsewhere: to files."""
+    with locked(folder):
+        ledger.append(folder, who, what, logins, fingerprint(read(folder)), run)
+
+
+def rename(folder: Path, old: str, new: str, who: str, run: str = "") -> None:
+    """A login is called otherwise from now on, on every list that it is on."""
+    with locked(folder):
+        for name in (*NAMES, RECORDED):
+            path = folder / name
+            text = path.read_text() if path.exists() else ""
+            if old in parse(text, name)[0]:
+                write(path, with_names(without_names(text, [old]), [new]))
+        ledger.append(folder, who, "rename", [old, new], fingerprint(read(folder)), run)
+
+
+def open_window(folder: Path, until: str, on_close: str, who: str, run: str = "") -> None:
+    """Let everybody in until a time. Raises ValueError if it cannot be understood."""
+    window_of(until, on_close)
+    with locked(folder):
+        write(folder / WINDOW, f"open_until: {until}\non_close: {on_close}\n")
+        what = f"open until {until}, on close {on_close}"
+        ledger.append(folder, who, what, [], fingerprint(read(folder)), run)
+
+
+def close_window(folder: Path, now: datetime | None, who: str, run: str = "") -> list[str]:
+    """Close the window, if it is time (or at once without `now`); the logins that were allowed by it.
+
+    In this order: a hub that dies half-way has lost nobody, and goes on when it is back.
+    """
+    with locked(folder):
+        lists = read(folder)
+        if lists.window is None or (now is not None and now < lists.window.until):
+            return []
+        names: list[str] = []
+        if lists.window.on_close == "allow":
+            names = [n for n in lists.recorded if n not in lists.allowed and n not in lists.blocked]
+            path = folder / "allowed_users"
+            write(path, with_names(path.read_text(), names))
+        (folder / WINDOW).unlink()
+        if lists.window.on_close == "allow":
+            (folder / RECORDED).unlink(missing_ok=True)
+        what = f"window closed, on close {lists.window.on_close}"
+        ledger.append(folder, who, what, names, fingerprint(read(folder)), run)
+        return names
+
+
+def note_edit(folder: Path, before: Lists | None, now: Lists) -> None:
+    """A line for a change that came by none of the ways above: somebody edited a file."""
+    with locked(folder):
+        last = next(reversed(list(ledger.entries(folder))), None)
+        if last and last.lists == fingerprint(now):
+            return
+        ledger.append(folder, "", "edited by hand" if last else "begin", difference(before, now),
+                      fingerprint(now))  # fmt: skip
+
+
+def difference(before: Lists | None, now: Lists) -> list[str]:
+    """+login or -login of each list that is not as it was."""
+    found = []
+    for name in ("admins", "allowed", "blocked"):
+        old = set(getattr(before, name)) if before else set()
+        new = set(getattr(now, name))
+        found += [f"+{n} {name}" for n in sorted(new - old)]
+        found += [f"-{n} {name}" for n in sorted(old - new)]
+    return found
+
+
+def confirm(folder: Path, who: str, run: str = "") -> str:
+    """Say that the lists as they are now may stop any number of servers."""
+    with locked(folder):
+        mark = fingerprint(read(folder))
+        write(folder / CONFIRMED, mark + "\n")
+        ledger.append(folder, who, "confirmed", [], mark, run)
+        return mark

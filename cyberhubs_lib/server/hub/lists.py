@@ -1,0 +1,164 @@
+"""The access directory of a hub: lists that people edit by hand, read again whenever they change."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+
+from access import Lists, Window, parse
+
+ACCESS = Path("/srv/access")  # where compose.yaml mounts <server_dir>/access of the host
+NAMES = ("admins", "allowed_users", "blocked_users")
+RECORDED = "recorded_users"
+WINDOW = "window"
+SIZE = 2**20  # bytes of one list: 10,000 logins take a fifth of it
+
+
+class LiveLists:
+    """The lists as they are on the disk now. Asking costs five `stat`, reading only if one differs."""
+
+    def __init__(self, folder: Path = ACCESS, everybody: bool = False):
+        self.folder, self.everybody = folder, everybody
+        self._seen: object = None
+        self._lists = Lists()
+
+    def now(self) -> Lists:
+        """Read what changed since last time."""
+        seen = [_stamp(self.folder / name) for name in (*NAMES, RECORDED, WINDOW)]
+        # as new as the clock can tell: the same stamp might still get another content
+        fresh = any(s and time.time_ns() - s[1] < 50_000_000 for s in seen)
+        if seen != self._seen or fresh:
+            self._lists = read(self.folder, self.everybody)
+            self._seen = seen
+        return self._lists
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def read(folder: Path, everybody: bool = False) -> Lists:
+    """All files of the directory. What cannot be read is told in `problems`, never raised."""
+    problems: list[str] = []
+    found = {name: _list(folder / name, problems) for name in NAMES}
+    recorded = _list(folder / RECORDED, problems) if (folder / RECORDED).exists() else {}
+    return Lists(
+        found["admins"], found["allowed_users"], found["blocked_users"], recorded,
+        read_window(folder), everybody, tuple(problems),
+    )  # fmt: skip
+
+
+def _list(path: Path, problems: list[str]) -> dict[str, str]:
+    try:
+        content = path.read_bytes()
+        if len(content) > SIZE:
+            raise ValueError(f"it has {len(content)} bytes")
+        text = content.decode()
+        if "\0" in text:
+            raise ValueError("it holds a zero byte")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"not a text: {error}"
+        problems.append(f"{path.name} cannot be read ({reason})")
+        return {}
+    return parse(text, path.name)[0]
+
+
+def odd_lines(folder: Path) -> list[str]:
+    """Lines of the lists that are no logins and so count for nothing."""
+    found: list[str] = []
+    for name in NAMES:
+        with suppress(OSError, ValueError):  # `problems` has it
+            found += parse((folder / name).read_text(), name)[1]
+    return found
+
+
+def read_window(folder: Path) -> Window | None:
+    """The open window that somebody set; one that cannot be understood is none."""
+    try:
+        lines = (folder / WINDOW).read_text().splitlines()
+        keys = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
+        return window_of(keys["open_until"], keys.get("on_close", "review"))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def window_of(until: str, on_close: str) -> Window:
+    """A window from what somebody typed. Raises ValueError that says what is wanted."""
+    when = datetime.fromisoformat(until)
+    if when.tzinfo is None:
+        raise ValueError("the time has no zone: write it as 2026-12-01T18:00+01:00")
+    if on_close not in ("allow", "review"):
+        raise ValueError("on_close is allow or review")
+    return Window(when, on_close)
+
+
+def fingerprint(lists: Lists) -> str:
+    """The same for lists that say the same, however they are written."""
+    said = [sorted(names) for names in (lists.admins, lists.allowed, lists.blocked)]
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file at once, with the owner and mode of the old one or of its directory."""
+    partial = path.with_name(f".{path.name}.new")
+    partial.write_text(text)
+    try:
+        like = path.stat()
+    except FileNotFoundError:
+        like = path.parent.stat()
+    os.chown(partial, like.st_uid, like.st_gid)
+    partial.chmod(like.st_mode & 0o666)
+    partial.replace(path)
+
+
+def record(folder: Path, login: str, now: datetime) -> None:
+    """Note once who entered in the open window."""
+    path = folder / RECORDED
+    text = path.read_text() if path.exists() else "# who came in while everybody could\n"
+    if login not in parse(text, RECORDED)[0]:
+        write(path, f"{text}{login} # {now.isoformat(timespec='seconds')}\n")
+
+
+def with_names(text: str, names: Iterable[str]) -> str:
+    """A list with more names at its end; those that it has stay where they are."""
+    new = [name for name in names if name not in parse(text, "")[0]]
+    body = text if not new or not text or text.endswith("\n") else text + "\n"
+    return body + "".join(f"{name}\n" for name in new)
+
+
+def without_names(text: str, names: Iterable[str]) -> str:
+    """A list without the lines of these names; all other lines stay as they are."""
+    gone = set(names)
+    kept = [line for line in text.splitlines(keepends=True) if not gone & set(parse(line, "")[0])]
+    return "".join(kept)
+
+
+class Clock:
+    """The time, which never goes back: a window that has closed does not open again.
+
+    Remembered in a file's time, so that a machine that wakes with a wrong clock is noticed.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def now(self) -> datetime:
+        """Now, or the latest time that was ever seen."""
+        try:
+            last = self.path.stat().st_mtime
+        except OSError:
+            last = 0.0
+        current = time.time()
+        if current > last + 1:
+            self.path.touch()
+            os.utime(self.path, (current, current))
+        return datetime.fromtimestamp(max(current, last), timezone.utc)

@@ -1,0 +1,144 @@
+"""Look at and change who may come in, inside the hub's container; prints one JSON object.
+
+    docker compose exec hub python3 /srv/hub/manage.py explain ada
+
+`./cyberhubs access` and runbook 10 call it. Exit code 0; 3 if `explain` says no; 1 if it could not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import changes
+import homes
+import ledger
+from access import LOGIN, Decision, Lists, decide, fold
+from accounts import HOMES, Accounts
+from door import STATE
+from lists import ACCESS, Clock, odd_lines, read
+
+SETTINGS = Path("/srv/hub.json")
+
+
+def everybody() -> bool:
+    """Whether the site lets in everybody who can log in."""
+    return json.loads(SETTINGS.read_text())["access"] == "open"
+
+
+def explain(login: str, lists: Lists, now: datetime) -> dict[str, Any]:
+    """The decision about a login, with its reason and since when it is so."""
+    name = fold(login)
+    account = Accounts().of(name)
+    found: Decision = decide(name, lists, now, account)
+    since = [e for e in ledger.entries(ACCESS) if any(_names(x) == name for x in e.logins)]
+    return {
+        "login": name,
+        "allowed": found.allowed,
+        "admin": found.admin,
+        "rule": found.rule,
+        "why": found.why,
+        "place": found.place,
+        "account": account.owner,
+        "changed": [f"{e.when} {e.what}" + (f" by {e.who}" if e.who else "") for e in since],
+    }
+
+
+def _names(login: str) -> str:
+    """An edit by hand is written down as `+ben allowed`."""
+    return login.lstrip("+-").partition(" ")[0]
+
+
+def show(lists: Lists, now: datetime) -> dict[str, Any]:
+    """Everything that is written down, and what the watch says."""
+    lines, head, bad = ledger.verify(ACCESS)
+    status = STATE / "access.json"
+    return {
+        "admins": sorted(lists.admins),
+        "allowed_users": sorted(lists.allowed),
+        "blocked_users": sorted(lists.blocked),
+        "recorded_users": sorted(lists.recorded),
+        "open": lists.open,
+        "window": lists.window and {
+            "until": lists.window.until.isoformat(),
+            "on_close": lists.window.on_close,
+            "open": now < lists.window.until,
+        },
+        "problems": [*lists.problems, *odd_lines(ACCESS)],
+        "ledger": {"lines": lines, "head": head, "bad": bad},
+        "watch": json.loads(status.read_text()) if status.exists() else {},
+    }  # fmt: skip
+
+
+def _logins(given: list[str]) -> list[str]:
+    names = [fold(login) for login in given]
+    odd = [login for login, name in zip(given, names, strict=True) if not LOGIN.fullmatch(name)]
+    if odd:
+        raise ValueError(f"{odd[0]!r} is not a login: letters, digits, - and _")
+    return names
+
+
+def do(args: argparse.Namespace) -> tuple[dict[str, Any], int]:
+    """Carry out one command: what to print, and the exit code."""
+    clock = Clock(STATE / "clock")
+    if args.what in changes.EDITS:
+        logins = _logins(args.words)
+        return {"changed": changes.edit(ACCESS, args.what, logins, args.by, args.run)}, 0
+    if args.what == "open":
+        until, on_close = args.words
+        changes.open_window(ACCESS, until, on_close, args.by, args.run)
+        clock.path.unlink(missing_ok=True)  # whoever opens a window has looked at the clock
+        return {"changed": ["window"]}, 0
+    if args.what == "close":
+        return {"changed": changes.close_window(ACCESS, None, args.by, args.run)}, 0
+    if args.what in ("archive", "delete", "rename"):
+        return {"changed": _files(args, clock.now())}, 0
+    if args.what == "confirm":
+        return {"changed": [changes.confirm(ACCESS, args.by, args.run)]}, 0
+    lists, now = read(ACCESS, everybody()), clock.now()
+    if args.what == "files":
+        return {"there": [w for w in _logins(args.words) if (HOMES / w).is_dir()]}, 0
+    if args.what == "explain":
+        found = [explain(login, lists, now) for login in args.words]
+        return {"logins": found}, 0 if all(f["allowed"] for f in found) else 3
+    return show(lists, now), 0
+
+
+def _files(args: argparse.Namespace, now: datetime) -> list[str]:
+    """Move, pack or delete files; who may still come in keeps them."""
+    login, *new = _logins(args.words)
+    if args.what == "rename":
+        homes.rename(login, new[0])
+        changes.rename(ACCESS, login, new[0], args.by, args.run)
+        return [login, *new]
+    if explain(login, read(ACCESS, everybody()), now)["allowed"]:
+        raise ValueError(f"{login} may still come in: remove or block the login first")
+    done = homes.archive(login) if args.what == "archive" else homes.delete(login)
+    what = f"files archived as {done}" if done else "files deleted"
+    changes.note(ACCESS, what, [login], args.by, args.run)
+    return [login]
+
+
+def main() -> int:
+    """Read the arguments, print the answer."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--by", default="?", help="who: user@machine")
+    parser.add_argument("--run", default="", help="the run of which this is a part")
+    parser.add_argument("what", choices=[*changes.EDITS, "open", "close", "confirm", "explain",
+                                         "show", "files", "archive", "delete", "rename"])  # fmt: skip
+    parser.add_argument("words", nargs="*")
+    try:
+        answer, code = do(parser.parse_args())
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(answer))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

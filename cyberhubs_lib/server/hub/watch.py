@@ -1,0 +1,160 @@
+"""The service that makes the lists live: who is no longer allowed is out within seconds.
+
+Removing a user from the hub ends cookies, tokens, open websockets and the container; the files and the
+note of whose they are (accounts.py) lie elsewhere and stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from access import Lists
+from changes import CONFIRMED, close_window, note_edit
+from door import STATE, Door
+from judge import Person, Verdict, judge
+from lists import fingerprint, odd_lines
+from manage import everybody
+from tornado.httpclient import AsyncHTTPClient, HTTPError
+
+PERIOD = 0.7  # seconds between two looks: two of them and the end of a server make less than 5
+ANYWAY = 60  # seconds after which everybody is compared although no list has changed
+PAGE = 200  # users in one answer, the most that the hub gives
+
+log = logging.getLogger("access")
+
+
+class Hub:
+    """The hub's API, as this service may use it."""
+
+    def __init__(self, url: str, token: str):
+        self.url, self.token = url, token
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """One request; the answer's JSON. Raises HTTPError, OSError."""
+        reply = await AsyncHTTPClient().fetch(
+            self.url + path,
+            method=method,
+            headers={"Authorization": f"token {self.token}"},
+            body=None if body is None else json.dumps(body),
+            request_timeout=30,
+        )
+        return json.loads(reply.body) if reply.body else None
+
+    async def people(self) -> list[Person]:
+        """Everybody in the hub's database."""
+        found: list[dict[str, Any]] = []
+        while page := await self.ask("GET", f"/users?limit={PAGE}&offset={len(found)}"):
+            found += page
+            if len(page) < PAGE:
+                break
+        return [
+            Person(u["name"], bool(u["admin"]), bool(u["servers"] or u["pending"])) for u in found
+        ]
+
+
+class Watch:
+    """Looks at the lists again and again."""
+
+    def __init__(self, hub: Hub, door: Door, state: Path = STATE):
+        self.hub, self.door, self.state = hub, door, state
+        self.known: Lists | None = None  # the lists of the last look that could be read
+        self.verdict = Verdict()
+        self.last = -float(ANYWAY)
+        self.status: dict[str, Any] = {}
+
+    async def look(self) -> None:
+        """Once: close a window whose time has come, and act on lists that changed."""
+        door, now, folder = self.door, self.door.clock.now(), self.door.folder
+        lists = door.live.now()
+        if lists.window and now >= lists.window.until and not lists.problems:
+            close_window(folder, now, "hub")
+            lists = door.live.now()
+        changed = lists is not self.known
+        waiting = self.verdict.refused or self.verdict.held
+        if changed or waiting or time.monotonic() - self.last > ANYWAY:
+            self.last = time.monotonic()
+            confirmed = folder / CONFIRMED
+            mark = confirmed.read_text().strip() if confirmed.exists() else ""
+            self.verdict = judge(
+                await self.hub.people(), lists, now, door.accounts.of, self.verdict.refused, mark
+            )
+            await self.act()
+        self.tell(lists)
+        if changed and not lists.problems:
+            if not self.known or fingerprint(self.known) != fingerprint(lists):
+                note_edit(folder, self.known, lists)
+            self.known = lists
+
+    async def act(self) -> None:
+        """All at once: one server that stops slowly must not keep the others in."""
+        ended = [self.end(name, decision.why) for name, decision in self.verdict.end.items()]
+        set_to = [self.set_admin(name, admin) for name, admin in self.verdict.admin.items()]
+        await asyncio.gather(*ended, *set_to)
+
+    async def end(self, name: str, why: str) -> None:
+        """Remove a user. What is starting or stopping just now is tried again at the next look."""
+        try:
+            await self.hub.ask("DELETE", f"/users/{name}")
+        except HTTPError as error:
+            if error.code not in (400, 404):
+                raise
+        else:
+            log.warning("%s is out: %s", name, why)
+
+    async def set_admin(self, name: str, admin: bool) -> None:
+        """Give or take an administrator's rights, in the hub's database."""
+        if name not in self.verdict.end:
+            await self.hub.ask("PATCH", f"/users/{name}", {"admin": admin})
+            log.warning("%s is %s administrator", name, "an" if admin else "no longer an")
+
+    def tell(self, lists: Lists) -> None:
+        """Keep what an administrator has to know where manage.py finds it; log what is new."""
+        alarms = list(lists.problems)
+        if self.verdict.held:
+            names = ", ".join(sorted(self.verdict.held))
+            alarms.append(
+                f"{len(self.verdict.held)} running servers would stop by one edit and wait for"
+                f" `access apply --confirm`: {names}"
+            )
+        status = {
+            "alarms": alarms,
+            "warnings": odd_lines(self.door.folder),
+            "held": sorted(self.verdict.held),
+        }
+        path = self.state / "access.json"
+        if status != self.status:
+            for alarm in alarms:
+                if alarm not in self.status.get("alarms", ()):
+                    log.error("ALARM: %s", alarm)
+            path.with_suffix(".new").write_text(json.dumps(status))
+            path.with_suffix(".new").replace(path)
+            self.status = status
+        os.utime(path)  # a sign of life
+
+
+async def main() -> None:
+    """For ever; what goes wrong once is tried again, and said."""
+    logging.basicConfig(format="%(levelname)s access: %(message)s", stream=sys.stderr)
+    hub = Hub(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
+    watch = Watch(hub, Door(everybody()))
+    said = ""
+    while True:
+        try:
+            await watch.look()
+            said = ""
+        except (HTTPError, OSError, ValueError) as error:
+            if str(error) != said:  # not once a second
+                log.error("cannot act on the lists just now: %s", error)
+            said = str(error)
+        await asyncio.sleep(PERIOD)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

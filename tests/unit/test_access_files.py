@@ -1,0 +1,238 @@
+"""The access directory: files as people leave them, changes, ledger, and whose files are whose."""
+
+import json
+import os
+from datetime import datetime, timedelta, timezone
+
+import changes
+import homes
+import ledger
+import pytest
+from access import decide
+from accounts import Accounts
+from lists import Clock, LiveLists, fingerprint, read, window_of, write
+
+NOW = datetime.now(timezone.utc)
+LATER = (NOW + timedelta(hours=1)).isoformat()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "access"
+    path.mkdir()
+    (path / "admins").write_text("ada\n")
+    (path / "allowed_users").write_text("# people\nBen # since May\ncarl")
+    (path / "blocked_users").write_text("")
+    return path
+
+
+def test_a_change_is_seen_at_the_next_question(folder):
+    live = LiveLists(folder)
+    assert "dora" not in live.now().allowed
+    with (folder / "allowed_users").open("a") as file:
+        file.write("\ndora\n")
+    assert "dora" in live.now().allowed
+    write(folder / "allowed_users", "eve\n")  # replaced, as editors do
+    assert list(live.now().allowed) == ["eve"]
+
+
+def test_what_did_not_change_is_not_read_again(folder):
+    for name in os.listdir(folder):
+        os.utime(folder / name, (1, 1))
+    live = LiveLists(folder)
+    assert live.now() is live.now()
+
+
+def broken(path, how):
+    if how == "missing":
+        path.unlink()
+    elif how == "a directory":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_bytes(
+            {"not UTF-8": b"ben\n\xff\xfe", "zeros": b"ben\n\0\0\0", "huge": b"a\n" * 2**20}[how]
+        )
+
+
+@pytest.mark.parametrize("name", ["admins", "allowed_users", "blocked_users"])
+@pytest.mark.parametrize("how", ["missing", "a directory", "not UTF-8", "zeros", "huge"])
+def test_a_list_that_cannot_be_read_lets_nobody_in(folder, name, how):
+    broken(folder / name, how)
+    (folder / "window").write_text(f"open_until: {LATER}\non_close: allow\n")
+    lists = read(folder, everybody=True)
+    assert len(lists.problems) == 1
+    assert lists.problems[0].startswith(name)
+    for login in ("ada", "ben", "mallory"):
+        decision = decide(login, lists, NOW)
+        assert (decision.allowed, decision.rule) == (False, "unsure")
+        assert name in decision.why
+
+
+@pytest.mark.parametrize("text", ["", "open", "open_until: soon", "open_until: 2099-01-01T00:00",
+                                  "open_until: 2099-01-01T00:00Z\non_close: perhaps"])  # fmt: skip
+def test_a_window_that_cannot_be_understood_is_closed(folder, text):
+    (folder / "window").write_text(text)
+    assert read(folder).window is None
+    assert not decide("mallory", read(folder), NOW).allowed
+
+
+def test_a_time_without_zone_is_refused():
+    with pytest.raises(ValueError, match="zone"):
+        window_of("2026-12-01T18:00", "allow")
+
+
+# what, logins, then: changed, allowed_users, admins, blocked_users
+EDITS = [
+    ("allow", ["dora"], ["dora"], "# people\nBen # since May\ncarl\ndora\n", "ada\n", ""),
+    ("allow", ["ben"], [], "# people\nBen # since May\ncarl", "ada\n", ""),
+    ("remove", ["ben", "ada"], ["ada", "ben"], "# people\ncarl", "", ""),
+    ("block", ["ben"], ["ben"], "# people\nBen # since May\ncarl", "ada\n", "ben\n"),
+    ("unblock", ["ben"], [], "# people\nBen # since May\ncarl", "ada\n", ""),
+    ("admin", ["ben"], ["ben"], "# people\nBen # since May\ncarl", "ada\nben\n", ""),
+    ("unadmin", ["ada"], ["ada"], "# people\nBen # since May\ncarl", "", ""),
+]
+
+
+@pytest.mark.parametrize(("what", "logins", "changed", "allowed", "admins", "blocked"), EDITS)
+def test_edits(folder, what, logins, changed, allowed, admins, blocked):
+    assert changes.edit(folder, what, logins, "joe@laptop", "run 7") == changed
+    names = ("allowed_users", "admins", "blocked_users")
+    assert [(folder / name).read_text() for name in names] == [allowed, admins, blocked]
+    assert changes.edit(folder, what, logins, "joe@laptop") == []  # again: nothing to do
+    entries = list(ledger.entries(folder))
+    assert [(e.what, list(e.logins), e.who, e.run) for e in entries] == (
+        [(what, changed, "joe@laptop", "run 7")] if changed else []
+    )
+
+
+def test_an_edit_keeps_owner_and_mode(folder):
+    (folder / "allowed_users").chmod(0o640)
+    changes.edit(folder, "allow", ["dora"], "joe")
+    assert (folder / "allowed_users").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.fixture
+def written(folder):
+    for login in ("dora", "eve", "finn"):
+        changes.edit(folder, "allow", [login], "joe@laptop")
+    return folder
+
+
+def test_the_ledger_is_unbroken(written):
+    lines, head, bad = ledger.verify(written)
+    assert (lines, bad) == (3, "")
+    assert (written / "ledger").read_text().splitlines()[-1].startswith(head)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_altered_line_is_named(written, number):
+    lines = (written / "ledger").read_text().splitlines()
+    lines[number - 1] = lines[number - 1].replace("joe@laptop", "eve@laptop")
+    (written / "ledger").write_text("\n".join(lines) + "\n")
+    assert ledger.verify(written)[2].startswith(f"line {number} is not the one that was written")
+
+
+def test_a_removed_line_is_noticed(written):
+    lines = (written / "ledger").read_text().splitlines()
+    (written / "ledger").write_text("\n".join([lines[0], lines[2]]) + "\n")
+    assert ledger.verify(written)[2].startswith("line 2 is not the one that was written")
+
+
+def test_an_edit_by_hand_gets_its_line(folder):
+    before = read(folder)
+    changes.note_edit(folder, None, before)
+    (folder / "allowed_users").write_text("ben\ndora\n")
+    for _ in range(2):  # noted once
+        changes.note_edit(folder, before, read(folder))
+    last = list(ledger.entries(folder))[-1]
+    assert (last.what, last.logins) == ("edited by hand", ("+dora allowed", "-carl allowed"))
+    assert last.lists == fingerprint(read(folder))
+    assert len(list(ledger.entries(folder))) == 2
+
+
+@pytest.mark.parametrize(("on_close", "then"), [("allow", "allowed"), ("review", "closed")])
+def test_a_window_closes_once(folder, on_close, then):
+    changes.open_window(folder, LATER, on_close, "joe")
+    (folder / "recorded_users").write_text("rita # then\n")
+    assert changes.close_window(folder, NOW, "hub") == []  # not yet
+    assert decide("mallory", read(folder), NOW).rule == "window"
+    late = NOW + timedelta(hours=2)
+    names = changes.close_window(folder, late, "hub")
+    assert names == (["rita"] if on_close == "allow" else [])
+    assert decide("rita", read(folder), late).rule == then
+    assert decide("mallory", read(folder), NOW).rule == "unlisted"  # a clock set back opens nothing
+    assert changes.close_window(folder, late, "hub") == []
+    assert [e.what for e in ledger.entries(folder)][-1] == f"window closed, on close {on_close}"
+
+
+def test_time_never_goes_back(tmp_path):
+    clock = Clock(tmp_path / "clock")
+    first = clock.now()
+    future = first + timedelta(days=3)
+    os.utime(tmp_path / "clock", (future.timestamp(), future.timestamp()))
+    assert clock.now() >= future
+    assert Clock(tmp_path / "clock").now() >= future  # after a restart too
+
+
+def test_files_belong_to_the_account(tmp_path):
+    accounts = Accounts(tmp_path)
+    accounts.claim("ben", "github:2")
+    accounts.claim("ben", "github:9")  # never overwritten
+    assert accounts.owner("ben") == "github:2"
+    assert accounts.names("github:2") == ("ben",)
+    assert accounts.of("benny", "github:2").former == ("ben",)
+    assert accounts.of("ben", "github:9").owner == "github:2"
+    assert accounts.owner("../ben") == ""
+
+
+@pytest.fixture
+def people(tmp_path):
+    root = tmp_path / "homes"
+    (root / "ben").mkdir(parents=True)
+    (root / "ben" / "thesis").write_text("x")
+    Accounts(root).claim("ben", "github:2")
+    return root
+
+
+def test_a_renamed_person_keeps_the_files(people):
+    homes.rename("ben", "benny", people)
+    assert (people / "benny" / "thesis").read_text() == "x"
+    assert not (people / "ben").exists()
+    assert (Accounts(people).owner("benny"), Accounts(people).owner("ben")) == ("github:2", "")
+
+
+def test_files_are_never_mixed(people):
+    (people / "benny").mkdir()
+    (people / "benny" / "own").write_text("y")
+    with pytest.raises(FileExistsError, match="not mixed"):
+        homes.rename("ben", "benny", people)
+    assert (people / "ben" / "thesis").exists()
+
+
+def test_an_archive_holds_the_files(people):
+    name = homes.archive("ben", people)
+    import tarfile
+
+    with tarfile.open(people / ".archive" / name) as tar:
+        assert "ben/thesis" in tar.getnames()
+    assert not (people / "ben").exists()
+    assert Accounts(people).owner("ben") == ""
+
+
+@pytest.mark.parametrize("login", ["../ben", "", ".accounts", "nobody"])
+def test_only_a_home_is_deleted(people, login):
+    with pytest.raises((ValueError, FileNotFoundError)):
+        homes.delete(login, people)
+    assert (people / "ben" / "thesis").exists()
+
+
+def test_a_link_is_not_followed(people, tmp_path):
+    (people / "eve").symlink_to(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        homes.delete("eve", people)
+
+
+def test_the_ledger_is_plain_text(written):
+    first = (written / "ledger").read_text().splitlines()[0]
+    assert json.loads(first.partition(" ")[2])["logins"] == ["dora"]

@@ -1,0 +1,171 @@
+"""Any sequence of edits, logins, clock steps and restarts: the hub agrees with a model of ten lines."""
+
+import asyncio
+import contextlib
+import tempfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import changes
+import ledger
+import watch
+from door import Door
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from judge import Person
+from lists import NAMES
+
+LOGINS = ["ada", "ben", "carl", "dora", "eve"]
+START = datetime(2026, 11, 25, tzinfo=timezone.utc)
+names = st.one_of(st.sets(st.sampled_from(LOGINS)), st.sampled_from([set(), set(LOGINS)]))
+
+
+class Time:
+    """The door's clock, set by the test."""
+
+    def __init__(self):
+        self.time = START
+
+    def now(self):
+        return self.time
+
+
+class FakeHub:
+    """The hub's users, as its API gives and takes them."""
+
+    def __init__(self):
+        self.users: dict[str, Person] = {}
+
+    async def people(self):
+        return list(self.users.values())
+
+    async def ask(self, method, path, body=None):
+        name = path.removeprefix("/users/")
+        if method == "DELETE":
+            del self.users[name]
+        else:
+            self.users[name] = Person(name, body["admin"], self.users[name].running)
+
+
+class Access(RuleBasedStateMachine):
+    """The real door, watch and files; the hub's database is a dictionary."""
+
+    @initialize(admins=names, allowed=names, blocked=names)
+    def begin(self, admins, allowed, blocked):
+        self.stack = contextlib.ExitStack()
+        root = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.folder, self.root = root / "access", root
+        for path in (self.folder, root / "homes", root / "state"):
+            path.mkdir()
+        self.lists = dict(zip(NAMES, (admins, allowed, blocked), strict=True))
+        for name, logins in self.lists.items():
+            self.write(name, logins)
+        self.hub, self.time, self.window, self.recorded = FakeHub(), Time(), None, set()
+        self.unreadable = set()
+        self.restart()
+
+    def write(self, name, logins):
+        (self.folder / name).write_text("".join(f"{login}\n" for login in sorted(logins)))
+
+    @rule()
+    def restart(self):
+        self.door = Door(False, self.folder, self.root / "homes", self.root / "state")
+        self.door.clock = self.time
+        self.watch = watch.Watch(self.hub, self.door, self.root / "state")
+
+    @rule(name=st.sampled_from(NAMES), logins=names)
+    def edit_by_hand(self, name, logins):
+        self.lists[name] = logins
+        self.unreadable.discard(name)
+        self.write(name, logins)
+
+    @rule()
+    def a_slip_of_the_hand(self):
+        self.all_log_in(True)
+        self.settle()
+        self.edit_by_hand("admins", set())
+        self.edit_by_hand("allowed_users", set())
+
+    @rule(name=st.sampled_from(NAMES))
+    def spoil(self, name):
+        self.unreadable.add(name)
+        (self.folder / name).write_bytes(b"\xff")
+
+    @rule(minutes=st.integers(1, 90), on_close=st.sampled_from(["allow", "review"]))
+    def open_window(self, minutes, on_close):
+        self.window = (self.time.time + timedelta(minutes=minutes), on_close)
+        changes.open_window(self.folder, self.window[0].isoformat(), on_close, "test")
+
+    @rule(minutes=st.integers(1, 60))
+    def time_passes(self, minutes):
+        self.time.time += timedelta(minutes=minutes)
+
+    @rule(login=st.sampled_from(LOGINS), running=st.booleans())
+    def log_in(self, login, running):
+        model = self.model(login)
+        decision = self.door.enter(login, f"github:{LOGINS.index(login)}")
+        assert decision.allowed == (model and not self.unreadable)
+        if decision.allowed:
+            self.hub.users[login] = Person(login, decision.admin, running)
+            by_name = login in self.lists["admins"] | self.lists["allowed_users"]
+            if self.window and self.time.time < self.window[0] and not by_name:
+                self.recorded.add(login)
+
+    @rule(running=st.booleans())
+    def all_log_in(self, running):
+        for login in LOGINS:
+            self.log_in(login, running)
+
+    @rule()
+    def look(self):
+        asyncio.run(self.watch.look())
+        if self.window and self.time.time >= self.window[0] and not self.unreadable:
+            self.close()
+
+    def close(self):
+        """The model's own closing of the window."""
+        if self.window[1] == "allow":
+            self.lists["allowed_users"] = self.lists["allowed_users"] | (
+                self.recorded - self.lists["blocked_users"]
+            )
+            self.recorded = set()
+        self.window = None
+
+    @rule()
+    def settle(self):
+        to_stop = {n for n, p in self.hub.users.items() if p.running and not self.model(n)}
+        at_once = not self.watch.verdict.refused  # all of them by what happened since the last look
+        for _ in range(4):
+            self.look()
+        if self.unreadable:
+            return
+        left = {n for n in self.hub.users if not self.model(n)}
+        assert left == set(self.watch.status["held"])
+        if at_once and not self.recorded:  # who goes as the window closes is no slip of the hand
+            assert left == (to_stop if len(to_stop) > 3 else set())
+        for name, person in self.hub.users.items():
+            assert name in left or person.admin == (name in self.lists["admins"])
+
+    def model(self, login):
+        """May they enter? The whole of it."""
+        if login in self.lists["blocked_users"]:
+            return False
+        if login in self.lists["admins"] | self.lists["allowed_users"]:
+            return True
+        if self.window and self.time.time < self.window[0]:
+            return True
+        return bool(self.window and self.window[1] == "allow" and login in self.recorded)
+
+    @invariant()
+    def the_ledger_is_unbroken(self):
+        if hasattr(self, "folder"):
+            assert ledger.verify(self.folder)[2] == ""
+
+    def teardown(self):
+        if hasattr(self, "stack"):
+            self.stack.close()
+
+
+Access.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestAccess = Access.TestCase
