@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from . import demo, drift
+from . import access_commands, demo, drift
 from .compose import REMOVE_SERVERS, compose
 from .errors import CyberhubsError, LocalFileError
 from .host import PASSWORD_VARIABLE, connect
@@ -73,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("action", choices=HUB_COMMANDS, help="down also ends everybody's servers")
     one.add_argument("--site", default="demo")
     one.set_defaults(do=_hub)
+
+    access_commands.add_parser(commands)
 
     one = commands.add_parser("book", help="build the book: book/_build/html")
     one.add_argument("--site", default="", help="with what was really done to this site's server")

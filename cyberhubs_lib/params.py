@@ -8,9 +8,10 @@ compared with the same model.
 from __future__ import annotations
 
 import ast
+from datetime import datetime, timezone
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import SettingsError
 from .site_host import DEVICE
@@ -38,6 +39,46 @@ class StorageParams(Params):
     device: Annotated[str, Field(pattern=DEVICE)] = ""
     confirm: str = ""
     stop_containers: bool = False
+
+
+LOGINS = r"^[A-Za-z0-9_@, -]*$"  # logins with commas between
+
+
+CLOSED = "closed"
+
+
+def _time(text: str) -> str:
+    if text in ("", CLOSED):
+        return text
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise ValueError(
+            f"write it with its zone, as 2026-12-01T18:00+01:00; {CLOSED} closes an open window"
+        )
+    if when <= datetime.now(timezone.utc):
+        raise ValueError("that time is over")
+    return text
+
+
+class AccessParams(Params):
+    """Runbook 10: who is let in and who is not, logins with commas between."""
+
+    allow: Annotated[str, Field(pattern=LOGINS)] = ""
+    block: Annotated[str, Field(pattern=LOGINS)] = ""
+    unblock: Annotated[str, Field(pattern=LOGINS)] = ""
+    remove: Annotated[str, Field(pattern=LOGINS)] = ""
+    admin: Annotated[str, Field(pattern=LOGINS)] = ""
+    unadmin: Annotated[str, Field(pattern=LOGINS)] = ""
+    open_until: Annotated[str, AfterValidator(_time)] = ""
+    on_close: Annotated[str, Field(pattern="^(allow|review)$")] = "allow"
+    stop_servers: bool = False
+    files: Annotated[str, Field(pattern="^(keep|archive|delete)$")] = "keep"
+    rename: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]+:[A-Za-z0-9_-]+)?$")] = ""
+    explain: Annotated[str, Field(pattern=LOGINS)] = ""
+    confirm: str = ""
 
 
 P = TypeVar("P", bound=Params)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from websocket import WebSocketException
 
+from .access import ask
 from .cell import run_cell
 from .facts import Facts
 from .host import Host
@@ -33,8 +34,9 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
         return rows
     rows.append(_row("the login leads to", _login_url(site), lambda: _leads_to(site)))
     if site.login.standin:
-        strangers = _strangers(site)
-        for person in [a.login for a in site.login.standin if a.login not in strangers][:1]:
+        found = ask(host, site, "explain", *[account.login for account in site.login.standin])
+        strangers = [one["login"] for one in found["logins"] if not one["allowed"]]
+        for person in [one["login"] for one in found["logins"] if one["allowed"]][:1]:
             rows.append(_row(f"{person} logs in", "welcome", lambda p=person: log_in(site, p)))
         for stranger in strangers:
             rows.append(_row(f"{stranger} is refused", "403", lambda s=stranger: log_in(site, s)))
@@ -72,14 +74,6 @@ def _leads_to(site: Site) -> str:
     if callback != f"{site.public_url}/hub/oauth_callback":
         return f"callback {callback}"
     return f"{target.scheme}://{target.netloc}{target.path}"
-
-
-def _strangers(site: Site) -> list[str]:
-    """Accounts of the stand-in that the lists do not let in."""
-    inside = {name.lower() for name in site.admins + site.allowed_users}
-    outside = {name.lower() for name in site.blocked_users}
-    names = [account.login for account in site.login.standin]
-    return [name for name in names if name.lower() not in inside or name.lower() in outside]
 
 
 def log_in(site: Site, login: str) -> str:

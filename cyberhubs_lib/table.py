@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SettingsError
-from .params import Params, StorageParams, SystemParams
+from .params import AccessParams, Params, StorageParams, SystemParams
 from .recipes import (
     configure_hub,
     get_images,
     install_docker,
     launch_hub,
+    manage_access,
     mount_data,
     prepare_os,
     prepare_storage,
@@ -45,6 +46,7 @@ RUNBOOKS: dict[str, Entry] = {
     "06_configure_hub": Entry(configure_hub.recipe, root="remote"),
     "08_get_images": Entry(get_images.recipe, root="remote"),
     "09_launch_hub": Entry(launch_hub.recipe, root="remote"),
+    "10_manage_access": Entry(manage_access.recipe, AccessParams, root="remote"),
 }
 
 

@@ -55,7 +55,10 @@ def test_cells_are_thin(book):
     _, nb = book
     for cell in nb.cells:
         if cell.cell_type == "code":
-            assert len(cell.source.splitlines()) <= 8
+            # of parameters there are as many as there are
+            assert (
+                "parameters" in cell.metadata.get("tags", []) or len(cell.source.splitlines()) <= 8
+            )
             assert not re.search(r"^\s*[!%]", cell.source, re.M), "no shell in cells"
 
 

@@ -1,0 +1,130 @@
+"""./cyberhubs access: the command-line twin of runbook 10, for one change or one question."""
+
+from __future__ import annotations
+
+import argparse
+
+from .access import REFUSED, ask, explained
+from .errors import SettingsError
+from .host import Host, connect
+from .params import AccessParams, check
+from .recipes.manage_access import logins
+from .site import Site
+from .sitefile import load_site
+
+# what may be done -> what it says when something was changed
+DONE = {
+    "allow": "may come in",
+    "block": "blocked: out within seconds; the files stay",
+    "unblock": "no longer blocked",
+    "remove": "on no list: out within seconds; the files stay",
+    "admin": "administrator",
+    "unadmin": "no longer an administrator",
+}
+OTHERS = ("explain", "open", "close", "apply", "show")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The command with its arguments."""
+    one = commands.add_parser(
+        "access",
+        help="who may come in: allow, block, explain, ... a login",
+        description="\n".join(
+            ["allow | block | unblock | remove | admin | unadmin  LOGIN...",
+             "explain LOGIN     may they come in, and why; exit code 0 if so, 3 if not",
+             "open TIME         everybody, until 2026-12-01T18:00+01:00",
+             "close             end that now",
+             "apply --confirm   the servers that wait for a confirmation may stop",
+             "show              the lists"]
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    one.add_argument("action", choices=[*DONE, *OTHERS], metavar="ACTION")
+    one.add_argument("logins", nargs="*", metavar="LOGIN")
+    one.add_argument("--from", dest="file", default="", help="a file with one login a line (wlist)")
+    one.add_argument("--on-close", choices=["allow", "review"], default="allow")
+    one.add_argument("--confirm", action="store_true")
+    one.add_argument("--site", default="demo")
+    one.set_defaults(do=access)
+
+
+def access(args: argparse.Namespace) -> int:
+    """Carry it out on the site's running hub. Exit code 3: that login may not come in."""
+    site = load_site(args.site)
+    host = connect(site.host or "localhost", site.identity_file or None, site.accept_new_host_key)
+    host.root = not host.is_local or site.data_root.startswith("/")
+    if args.action in DONE:
+        return _edit(host, site, args.action, _named(args))
+    if args.action == "explain":
+        found = ask(host, site, "explain", *_named(args))["logins"]
+        for one in found:
+            print(f"{one['login']} {explained(one)}")
+        return 0 if all(one["allowed"] for one in found) else REFUSED
+    if args.action == "open":
+        until = args.logins[0] if args.logins else "(no time)"
+        check(AccessParams, {"open_until": until})
+        ask(host, site, "open", until, args.on_close)
+        print(f"everybody may come in until {until}")
+    elif args.action == "close":
+        ask(host, site, "close")
+        print("closed: the lists decide")
+    elif args.action == "apply":
+        return _apply(host, site, args.confirm)
+    else:
+        _show(ask(host, site, "show"))
+    return 0
+
+
+def _named(args: argparse.Namespace) -> list[str]:
+    """The logins of the command line and of the file: the old lists wlist and blist are such files."""
+    lines = []
+    if args.file:
+        with open(args.file, encoding="utf-8-sig") as file:
+            lines = [line.partition("#")[0] for line in file]
+    found = logins(",".join([*args.logins, *lines]))
+    if not found:
+        raise SettingsError(
+            "no login is named",
+            expected=f"./cyberhubs access {args.action} LOGIN",
+            todo="name one, or a file with --from",
+        )
+    check(AccessParams, {"allow": ",".join(found)})
+    return found
+
+
+def _edit(host: Host, site: Site, what: str, names: list[str]) -> int:
+    changed = ask(host, site, what, *names)["changed"]
+    for login in names:
+        print(f"{login}: {DONE[what]}" + ("" if login in changed else " (it was so already)"))
+    if what == "allow":
+        for one in ask(host, site, "explain", *names)["logins"]:
+            if not one["allowed"]:
+                print(f"{one['login']} {explained(one)}")
+    return 0
+
+
+def _apply(host: Host, site: Site, confirm: bool) -> int:
+    held = ask(host, site, "show")["watch"].get("held", [])
+    if not held:
+        print("no server waits for a confirmation")
+        return 0
+    print(f"{len(held)} running servers would stop: {', '.join(held)}")
+    if not confirm:
+        print("if the lists are right: ./cyberhubs access apply --confirm --site " + site.name)
+        return REFUSED
+    ask(host, site, "confirm")
+    print("confirmed: they stop within seconds")
+    return 0
+
+
+def _show(found: dict[str, object]) -> None:
+    for name in ("admins", "allowed_users", "blocked_users", "recorded_users"):
+        names = found[name]
+        assert isinstance(names, list)
+        print(f"{name:15} {', '.join(names) or 'nobody'}")
+    if found["open"]:
+        print("access: open    everybody who can log in may come in")
+    if found["window"]:
+        print(f"open window     {found['window']}")
+    for alarm in found["watch"].get("alarms", []):  # type: ignore[attr-defined]
+        print(f"ALARM           {alarm}")

@@ -1,0 +1,128 @@
+"""10: who may come in; changes of the running hub's lists, and the reason of each decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from ..access import answer, explained, manage
+from ..check import Check
+from ..errors import CyberhubsError
+from ..facts import Facts
+from ..params import CLOSED, AccessParams, Params
+from ..resources.access import WANTED, Confirmed, Files, Listed, OpenWindow
+from ..shell import sh
+from ..site import Site
+from ..state import Resource
+from ..transport import Result
+from .recipe import Recipe, docker_answers
+
+
+def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
+    """Only what was asked for is changed; the lists themselves are shown by the first check."""
+    asked = params if isinstance(params, AccessParams) else AccessParams()
+    ask = manage(site, facts, "10_manage_access")
+    lists: list[Resource] = [
+        Listed(login, what, ask) for what in WANTED for login in logins(getattr(asked, what))
+    ]
+    closes = asked.open_until in ("", CLOSED)
+    until = "" if closes else datetime.fromisoformat(asked.open_until).isoformat()
+    return Recipe(
+        requirements=[docker_answers(facts), *_shown(ask)],
+        steps={
+            "lists": lists,
+            "window": [OpenWindow(until, asked.on_close, ask)] if asked.open_until else [],
+            "files": _files(asked, ask),
+            "servers": [Confirmed(ask)] if asked.stop_servers else [],
+        },
+        checks=[*_explained(asked, ask), *_healthy(ask)],
+    )
+
+
+def logins(text: str) -> list[str]:
+    """The logins of a parameter, as the hub spells them."""
+    names = [name.strip().lstrip("@").lower() for name in text.replace(" ", ",").split(",")]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _files(asked: AccessParams, ask: str) -> list[Resource]:
+    old, _, new = asked.rename.lower().partition(":")
+    found: list[Resource] = [Files(old, "rename", ask, new)] if old else []
+    if asked.files != "keep":
+        found += [Files(login, asked.files, ask) for login in logins(asked.remove)]
+    return found
+
+
+def _shown(ask: str) -> list[Check]:
+    """The lists as they are, before anything is changed."""
+
+    def expect(name: str) -> Callable[[Result], tuple[bool, str]]:
+        def look(result: Result) -> tuple[bool, str]:
+            try:
+                return True, _names(answer(result)[name])
+            except CyberhubsError as error:
+                return False, error.found
+
+        return look
+
+    return [
+        Check(name, f"{ask}show", expect(name), "", "start the hub: runbook 09_launch_hub")
+        for name in ("admins", "allowed_users", "blocked_users", "recorded_users")
+    ]
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return (", ".join(names[:20]) + more) or "nobody"
+
+
+def _explained(asked: AccessParams, ask: str) -> list[Check]:
+    """A row for everybody who was named: may they enter now, and why."""
+    enter = {login: "may enter" for what in ("allow", "admin") for login in
+             logins(getattr(asked, what))}  # fmt: skip
+    stay_out = {login: "may not enter" for what in ("block", "remove") for login in
+                logins(getattr(asked, what))}  # fmt: skip
+    wanted = {**enter, **stay_out}
+    named = dict.fromkeys([*wanted, *logins(asked.unblock), *logins(asked.unadmin),
+                           *logins(asked.explain)])  # fmt: skip
+
+    def expect(login: str) -> Callable[[Result], tuple[bool, str]]:
+        def look(result: Result) -> tuple[bool, str]:
+            (found,) = answer(result)["logins"]
+            words = explained(found)
+            return words.startswith(wanted.get(login, "")), words
+
+        return look
+
+    return [
+        Check(login, ask + sh("explain {}", login), expect(login), wanted.get(login, ""),
+              "the words under `found` say which line of which list decides")
+        for login in named
+    ]  # fmt: skip
+
+
+def _healthy(ask: str) -> list[Check]:
+    """What an administrator has to know about the lists."""
+
+    def alarms(result: Result) -> tuple[bool, str]:
+        found = answer(result)["watch"].get("alarms", ["the watch has not looked yet"])
+        return not found, "; ".join(found) or "none"
+
+    def odd(result: Result) -> tuple[bool, str]:
+        found = answer(result)["problems"]
+        return not found, "; ".join(found) or "none"
+
+    def ledger(result: Result) -> tuple[bool, str]:
+        found = answer(result)["ledger"]
+        good = f"unbroken, {found['lines']} lines, head {found['head'][:12]}"
+        return not found["bad"], found["bad"] or good
+
+    shown = f"{ask}show"
+    return [
+        Check("alarms of the watch", shown, alarms, "none",
+              "read them: lists that cannot be read let nobody in; servers that wait for a"
+              " confirmation stop with -p stop_servers True"),
+        Check("lines without effect", shown, odd, "none", "correct them in the file", hard=False),
+        Check("ledger", shown, ledger, "unbroken",
+              "somebody changed the record; earlier runs of this runbook show its earlier heads"),
+    ]  # fmt: skip

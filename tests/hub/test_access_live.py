@@ -1,0 +1,337 @@
+"""A change of the lists counts within seconds, for logins, cookies, tokens, servers and websockets."""
+
+import json
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+
+import httpx
+import pytest
+import websocket
+from browser import WAIT, drawn, page_of
+from docker.errors import NotFound
+from trial import Person
+
+from cyberhubs_lib.runs import Record
+
+MORE = ["dora", "eve", "finn"]  # accounts of the stand-in beside the demo's own
+SOON = 30  # s: how long a busy test machine may take; what it took is printed
+
+
+def until(what, seconds=SOON):
+    """Wait until it is so; how long it took in seconds."""
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() < began + seconds, "not within time"
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def hub(demo_hub):
+    """The demo's hub with more accounts at the stand-in; afterwards as before."""
+    accounts = demo_hub.home / "standin" / "accounts.json"
+    before = accounts.read_text()
+    lists = {path: path.read_text() for path in (demo_hub.home / "access").iterdir()
+             if path.name in ("admins", "allowed_users", "blocked_users")}  # fmt: skip
+    renumber(demo_hub, {login: 2000 + i for i, login in enumerate(MORE)})
+    yield demo_hub
+    accounts.write_text(before)
+    for path, text in lists.items():
+        path.write_text(text)
+    demo_hub.services()["standin"].restart()
+    demo_hub.healthy()
+
+
+def started(demo, login):
+    """Somebody with a new server."""
+    person = Person(demo, login)
+    person.stop()
+    person.start()
+    return person
+
+
+def renumber(demo, numbers):
+    """Give accounts of the stand-in these numbers; new ones are made."""
+    path = demo.home / "standin" / "accounts.json"
+    data = json.loads(path.read_text())
+    kept = [a for a in data["accounts"] if a["login"] not in numbers]
+    new = [{"login": login, "name": login, "id": number} for login, number in numbers.items()]
+    path.write_text(json.dumps({**data, "accounts": kept + new}))
+    demo.services()["standin"].restart()
+    demo.healthy()
+
+
+def access(demo, *words):
+    """`./cyberhubs access WORDS`: exit code and output."""
+    done = demo.operator.call(
+        sys.executable, "-m", "cyberhubs_lib", "access", *words, "--site", str(demo.site)
+    )
+    return done.code, done.out
+
+
+@pytest.fixture
+def lists(hub):
+    """The directory of the lists, put back afterwards."""
+    folder = hub.home / "access"
+    names = ("admins", "allowed_users", "blocked_users")
+    before = {name: (folder / name).read_text() for name in names}
+    yield folder
+    for name, text in before.items():
+        (folder / name).write_text(text)
+    for name in ("recorded_users", "window"):
+        (folder / name).unlink(missing_ok=True)
+    until(lambda: not json.loads(status(hub))["held"])
+
+
+def status(demo):
+    code, out = demo.services()["hub"].exec_run(["cat", "/srv/state/access.json"])
+    assert code == 0, out
+    return out.decode()
+
+
+def runs(demo, login):
+    try:
+        return demo.user_container(login).status == "running"
+    except NotFound:
+        return False
+
+
+def is_in(person):
+    """Whether the cookie still opens the hub's own page."""
+    return person.web.get("/hub/home", follow_redirects=False).status_code == 200
+
+
+def channel(demo, login, token):
+    """An open websocket to a new kernel."""
+    header = {"Authorization": f"token {token}"}
+    server = f"{demo.url}/user/{login}"
+    made = httpx.post(f"{server}/api/kernels", headers=header, timeout=60).raise_for_status()
+    address = server.replace("http", "ws", 1) + f"/api/kernels/{made.json()['id']}/channels"
+    return websocket.create_connection(address, header=header, timeout=SOON)
+
+
+def is_cut(socket):
+    """Whether the other side has closed it."""
+    socket.settimeout(0.05)
+    try:
+        return socket.recv() == ""
+    except websocket.WebSocketTimeoutException:
+        return False
+    except (websocket.WebSocketException, OSError):
+        return True
+
+
+def test_who_is_blocked_is_out_at_once_and_comes_back(hub, lists, browser, tmp_path):
+    ben = started(hub, "ben")
+    token = ben.token()
+    mine = {"Authorization": f"token {token}"}
+    assert httpx.get(f"{hub.url}/hub/api/user", headers=mine).status_code == 200
+    hub.user_container("ben").exec_run(["sh", "-c", "echo draft > /home/user/kept.txt"])
+    with page_of(browser, tmp_path) as page:
+        page.goto(f"{hub.url}/hub/login")
+        page.get_by_text("Sign in with GitHub stand-in").click()
+        page.get_by_role("button", name="ben").click()
+        page.goto(f"{hub.url}/user/ben/lab")
+        drawn(page, ".jp-Launcher")
+        socket = channel(hub, "ben", token)
+        code, out = access(hub, "block", "ben")
+        assert (code, "ben: blocked" in out) == (0, True), out
+        began = time.monotonic()
+        took = {"cookie dead": until(lambda: not is_in(ben))}
+        until(lambda: httpx.get(f"{hub.url}/hub/api/user", headers=mine).status_code == 403)
+        took["token dead"] = time.monotonic() - began
+        until(lambda: is_cut(socket))
+        took["websocket cut"] = time.monotonic() - began
+        until(lambda: not runs(hub, "ben"))
+        took["container gone"] = time.monotonic() - began
+        page.goto(f"{hub.url}/user/ben/lab")
+        page.wait_for_url("**/hub/login**", timeout=WAIT)
+    print("seconds after the command:", {what: round(s, 1) for what, s in took.items()})
+    assert Person(hub, "ben").reply.status_code == 403
+    assert access(hub, "unblock", "ben")[0] == 0
+    again = Person(hub, "ben")
+    assert again.reply.status_code == 200
+    assert hub.file("ben", "kept.txt") == "draft\n"
+
+
+def test_a_line_taken_out_by_hand(hub, lists):
+    ben = started(hub, "ben")
+    text = (lists / "allowed_users").read_text()
+    (lists / "allowed_users").write_text(text.replace("ben\n", ""))
+    until(lambda: not runs(hub, "ben"))
+    until(lambda: not is_in(ben))
+    last = until_entry(lists, "edited by hand")
+    assert last["logins"] == ["-ben allowed"]
+
+
+def until_entry(folder, what):
+    """The newest line of the ledger, once it says this."""
+
+    def entries():
+        return [json.loads(line.partition(" ")[2]) for line in
+                (folder / "ledger").read_text().splitlines()]  # fmt: skip
+
+    until(lambda: entries()[-1]["what"] == what)
+    return entries()[-1]
+
+
+def test_a_list_that_cannot_be_read_ends_nobody(hub, lists):
+    ben = started(hub, "ben")
+    (lists / "allowed_users").write_bytes(b"ben\n\xff")
+    until(lambda: "allowed_users cannot be read" in status(hub))
+    refused = Person(hub, "ada").reply
+    assert refused.status_code == 403
+    assert "allowed_users cannot be read" in refused.text
+    time.sleep(4)  # several looks
+    assert runs(hub, "ben")
+    assert is_in(ben)
+    done = hub.operator.call(
+        sys.executable, "-m", "cyberhubs_lib", "run", "10", "-p", "site", str(hub.site)
+    )
+    assert done.code == 1
+    assert "alarms of the watch" in done.out
+    ben.stop()
+
+
+def admin_of(hub, login):
+    """What the hub's database says."""
+    ada = Person(hub, "ada")
+    header = {"Authorization": f"token {ada.token()}"}
+    return httpx.get(f"{hub.url}/hub/api/users/{login}", headers=header).json()["admin"]
+
+
+def test_an_administrator_is_made_and_unmade(hub, lists):
+    Person(hub, "ben")
+    assert not admin_of(hub, "ben")
+    access(hub, "admin", "ben")
+    until(lambda: admin_of(hub, "ben"))
+    access(hub, "unadmin", "ben")
+    until(lambda: not admin_of(hub, "ben"))
+    assert Person(hub, "ben").reply.status_code == 200
+
+
+@pytest.mark.parametrize(("on_close", "stays"), [("allow", True), ("review", False)])
+def test_a_window_opens_and_closes_by_itself(hub, lists, on_close, stays):
+    assert Person(hub, "mallory").reply.status_code == 403
+    end = datetime.now(timezone.utc) + timedelta(hours=1)
+    assert access(hub, "open", end.isoformat(), "--on-close", on_close)[0] == 0
+    hub.services()["hub"].restart()  # a window outlives it
+    hub.healthy()
+    page = httpx.get(f"{hub.url}/hub/login").text
+    assert f"may come in until {end:%Y-%m-%d %H:%M}" in page
+    mallory = Person(hub, "mallory")
+    assert mallory.reply.status_code == 200
+    assert "mallory" in (lists / "recorded_users").read_text()
+    now = datetime.now(timezone.utc).isoformat()  # sooner than an hour: the time set anew by hand
+    (lists / "window").write_text(f"open_until: {now}\non_close: {on_close}\n")
+    until(lambda: not (lists / "window").exists())
+    time.sleep(3)
+    assert is_in(mallory) == stays
+    assert ("mallory\n" in (lists / "allowed_users").read_text()) == stays
+    code, out = access(hub, "explain", "mallory")
+    assert code == (0 if stays else 3), out
+    assert Person(hub, "finn").reply.status_code == 403
+    assert until_entry(lists, f"window closed, on close {on_close}")["who"] == "hub"
+
+
+def test_a_slip_of_the_hand_stops_no_servers(hub, lists):
+    people = ["ben", *MORE]
+    assert access(hub, "allow", *MORE)[0] == 0
+    for login in people:
+        started(hub, login)
+    (lists / "allowed_users").write_text("")
+    until(lambda: len(json.loads(status(hub))["held"]) == 4)
+    assert Person(hub, "ben").reply.status_code == 403  # logins follow at once
+    time.sleep(3)
+    assert all(runs(hub, login) for login in people)
+    code, out = access(hub, "apply")
+    assert code == 3
+    assert "4 running servers would stop: ben, dora, eve, finn" in out
+    code, out = access(hub, "apply", "--confirm")
+    assert code == 0, out
+    until(lambda: not any(runs(hub, login) for login in people))
+
+
+def test_a_login_belongs_to_an_account(hub, lists):
+    assert Person(hub, "ben").reply.status_code == 200
+    hub.services()["hub"].exec_run(["sh", "-c", "echo mine > /srv/jupyterhub_users/ben/own.txt"])
+    try:
+        renumber(hub, {"ben": 9999})  # the name was freed, and somebody else took it
+        refused = Person(hub, "ben").reply
+        assert refused.status_code == 403
+        assert "not the one that had this name here" in refused.text
+        renumber(hub, {"benny": 1002})  # and this is where the first one went
+        assert access(hub, "allow", "benny")[0] == 0
+        refused = Person(hub, "benny").reply
+        assert refused.status_code == 403
+        assert "known here as ben" in refused.text
+        moved = hub.operator.call(
+            sys.executable, "-m", "cyberhubs_lib", "run", "10", "-p", "site", str(hub.site),
+            "-p", "rename", "ben:benny",
+        )  # fmt: skip
+        assert moved.code == 0, moved.out
+        assert Person(hub, "benny").reply.status_code == 200
+        assert hub.file("benny", "own.txt") == "mine\n"
+    finally:
+        hub.services()["hub"].exec_run(
+            ["sh", "-c", "cd /srv/jupyterhub_users; mv benny ben; mv .accounts/benny .accounts/ben"]
+        )
+        renumber(hub, {"ben": 1002})
+
+
+def test_the_reason_is_told(hub, lists):
+    code, out = access(hub, "explain", "ada")
+    assert (code, out.strip().startswith("ada may enter: administrator (admins line 2)")) == (
+        0,
+        True,
+    )
+    access(hub, "block", "ada")
+    code, out = access(hub, "explain", "ADA", "ben")
+    assert code == 3
+    assert "ada may not enter: blocked on this hub (blocked_users line 2)" in out
+    assert "block by " in out
+    assert access(hub, "explain", "no such login!")[0] == 1
+
+
+def run_10(demo, **params):
+    words = [word for key, value in params.items() for word in ("-p", key, str(value))]
+    done = demo.operator.call(
+        sys.executable, "-m", "cyberhubs_lib", "run", "10", "-p", "site", str(demo.site), *words
+    )
+    assert done.code == 0, done.out
+    return {r["title"]: r["rows"] for r in Record(demo.records()[-1]).reports()}
+
+
+def test_the_runbook_changes_once_and_explains(hub, lists):
+    shown = run_10(hub, allow="dora,Eve", dry_run=True)
+    assert [row["status"] for row in shown["Lists (dry run: nothing is changed)"]] == [
+        "would change"
+    ] * 2
+    assert "dora" not in (lists / "allowed_users").read_text()
+    first = run_10(hub, allow="dora,Eve", explain="ben")
+    assert [row["status"] for row in first["Lists"]] == ["changed", "changed"]
+    found = {row["label"]: row for row in first["Verify"]}
+    assert found["dora"]["was"].startswith("may enter: on the list of allowed users")
+    assert found["ben"]["was"].startswith("may enter")
+    before = {p.name: p.stat().st_mtime_ns for p in lists.iterdir()}
+    again = run_10(hub, allow="dora,Eve")
+    assert [row["status"] for row in again["Lists"]] == ["ok", "ok"]
+    assert {p.name: p.stat().st_mtime_ns for p in lists.iterdir()} == before
+    last = until_entry(lists, "allow")
+    assert (last["logins"], last["run"]) == (["dora", "eve"], "10_manage_access")
+
+
+def test_files_are_deleted_only_with_their_name(hub, lists):
+    access(hub, "allow", "dora")
+    started(hub, "dora").stop()
+    words = ["run", "10", "-p", "site", str(hub.site), "-p", "remove", "dora", "-p", "files"]
+    call = (sys.executable, "-m", "cyberhubs_lib", *words)
+    refused = hub.operator.call(*call, "delete")
+    assert refused.code == 1
+    assert "confirm = 'dora'" in refused.out
+    look = ["test", "-d", "/srv/jupyterhub_users/dora"]
+    assert hub.services()["hub"].exec_run(look)[0] == 0
+    done = hub.operator.call(*call, "delete", "-p", "confirm", "dora")
+    assert done.code == 0, done.out
+    assert hub.services()["hub"].exec_run(look)[0] == 1
