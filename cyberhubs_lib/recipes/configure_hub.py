@@ -10,6 +10,7 @@ from ..check import Check
 from ..edition import built
 from ..errors import PreconditionFailed
 from ..facts import Facts
+from ..oauth_app import accepted, form
 from ..params import Params
 from ..rendered import data_root, files
 from ..resources.files import Directory, File, Token
@@ -72,7 +73,7 @@ def _lists(site: Site, home: str, owner: str) -> list[Resource]:
 
 
 def _requirements(site: Site, facts: Facts) -> list[Check]:
-    first = [docker_answers(facts), account_exists(facts), _client_secret(site)]
+    first = [docker_answers(facts), account_exists(facts), _client_secret(site), *_at_github(site)]
     if not site.data_root.startswith("/"):
         return first
     root = data_root(site, facts)
@@ -131,6 +132,29 @@ def _client_secret(site: Site) -> Check:
     good, _ = expect(Result(0))
     todo = "" if good else advice[0]
     return Check("OAuth application", "true", expect, "login.client_id and its secret", todo)
+
+
+def _at_github(site: Site) -> list[Check]:
+    """What stands in GitHub's form, to compare, and whether GitHub takes the secret."""
+    if site.login.standin:
+        return []
+
+    def shown(text: str) -> Callable[[Result], tuple[bool, str]]:
+        return lambda answer: (True, text)
+
+    def asked(answer: Result) -> tuple[bool, str]:
+        try:
+            return accepted(site, client_secret(site))
+        except PreconditionFailed:  # the row above says so
+            return True, "not asked"
+
+    return [
+        *[Check(f"in GitHub's form: {field}", "true", shown(text), "")
+          for field, text in form(site).items()],
+        Check("GitHub", "true", asked, "accepts id and secret",
+              "copy login.client_id from the application's page at GitHub, and make a new client"
+              " secret there"),
+    ]  # fmt: skip
 
 
 def client_secret(site: Site) -> str:
