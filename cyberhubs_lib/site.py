@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .errors import SettingsError
+from .site_certificate import OURS, Certificate, check_address
 from .site_host import Docker, Memory, Part, Storage, System
 from .site_mounts import Mount, check_places
 from .site_types import ImageName, Login, OptionalImageName, Uid, WebAddress, is_private
@@ -41,11 +42,12 @@ class GitHub(Part):
 
 
 class Limits(Part):
-    """What one user's server may use."""
+    """What one user's server may use, and how much goes up in one request."""
 
     memory: Memory = "2G"
     cpus: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     processes: int = Field(default=512, ge=64)
+    upload: Memory = "1G"
 
 
 class Culling(Part):
@@ -87,7 +89,8 @@ class Site(Part):
     identity_file: str = ""
     accept_new_host_key: bool = False
     service_user: Annotated[str, Field(pattern=r"^([a-z_][a-z0-9_-]{0,31})?$")] = ""
-    public_url: WebAddress = "http://127.0.0.1:8000"
+    certificate: Certificate = Certificate()  # before public_url, which is checked against it
+    public_url: Annotated[WebAddress, Field(validate_default=True)] = "http://127.0.0.1:8000"
     bind_address: str = ""
     server_dir: Annotated[str, Field(pattern=r"^([~]?/[A-Za-z0-9._/-]+)?$")] = ""
     data_root: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._/-]+|[a-z0-9][a-z0-9_.-]*)$")] = "/mnt"
@@ -115,6 +118,13 @@ class Site(Part):
         min_length=1,
     )
     docs: Docs = Docs()
+
+    @field_validator("public_url")
+    @classmethod
+    def _fits_its_certificate(cls, url: str, info: ValidationInfo) -> str:
+        if "certificate" in info.data:
+            check_address(info.data["certificate"], url)
+        return url
 
     @field_validator("storage")
     @classmethod
@@ -167,6 +177,21 @@ class Site(Part):
         """The port that the hub answers on."""
         parts = urlsplit(self.public_url)
         return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def public_name(self) -> str:
+        """The name in the public address."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def certificate_mode(self) -> str:
+        """none, automatic, own, internal or elsewhere."""
+        return self.certificate.of(self.public_url)
+
+    @property
+    def speaks_https(self) -> bool:
+        """Whether the hub's own front door does, and not another server before it."""
+        return self.certificate_mode in OURS
 
     @property
     def project(self) -> str:

@@ -36,13 +36,18 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def is_address(name: str) -> bool:
+    """Whether this is an IP address and not a name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def _host_name(name: str) -> bool:
     if ":" in name or name.replace(".", "").isdigit():
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
+        return is_address(name)
     return all(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", p) for p in name.split("."))
 
 

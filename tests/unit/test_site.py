@@ -96,7 +96,7 @@ def test_all_mistakes_at_once(tmp_path):
 EXAMPLE = (SITES / "example.yaml").read_text()
 FILLED = {
     "host": "debian@hub.example.org",
-    "public_url": "http://hub.example.org",
+    "public_url": "https://hub.example.org",
     "client_id": "Ov23li",
     "client_secret_file": "~/.config/cyberhubs/client_secret",
     "admins": ["ada"],
