@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from .contexts import context
 from .facts import Facts
@@ -16,7 +15,7 @@ from .site import Site
 
 SERVER = Path(__file__).parent / "server"
 COPIED = (
-    "compose.yaml", "Caddyfile", "haproxy.cfg", "hub/*.py", "hub/templates/*.html", "standin/*.py",
+    "compose*.yaml", "Caddyfile", "haproxy.cfg", "hub/*.py", "hub/templates/*.html", "standin/*.py",
 )  # fmt: skip
 CHECK_USER = "cyberhubs-check"
 STANDIN_CLIENT = "cyberhubs-standin"
@@ -60,7 +59,7 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "propagation": "rslave" if site.data_root.startswith("/") else None,
         "uid": site.uid,
         "gid": site.gid,
-        "limits": site.limits.model_dump(),
+        "limits": site.limits.model_dump(exclude={"upload"}),  # the front door's
         "culling": site.culling.model_dump(),
         "menu": [choice.model_dump() for choice in site.menu],
         "docs": None
@@ -93,7 +92,7 @@ def _login(site: Site) -> dict[str, object]:
 
 def bind_address(site: Site) -> str:
     """Where the port is published: everywhere, but with the stand-in only here unless the site says."""
-    name = urlsplit(site.public_url).hostname or ""
+    name = site.public_name
     if site.bind_address:
         return site.bind_address
     here = name == "localhost" or name.endswith(".localhost") or name.startswith("127.")
@@ -101,19 +100,47 @@ def bind_address(site: Site) -> str:
 
 
 def http_port(site: Site) -> int:
-    """The port that the front door publishes: plain HTTP, also where another server does the TLS."""
+    """The port of plain http: the public one, or 80 to redirect, and where another does the https."""
     return 80 if site.public_url.startswith("https:") else site.port
+
+
+def ports(site: Site) -> list[int]:
+    """All that the front door publishes."""
+    return [http_port(site), *([site.port] if site.speaks_https else [])]
+
+
+# Half a year. Only where everybody trusts the certificate: else there would be no way around it.
+HSTS_SECONDS = 180 * 24 * 3600
+
+
+def _front_door(site: Site) -> dict[str, str]:
+    """What the Caddyfile reads."""
+    mode, hsts = site.certificate_mode, site.certificate.hsts
+    strict = hsts == "always" or (hsts == "auto" and mode in ("automatic", "own"))
+    name = site.public_name
+    return {
+        "FRONT_DOOR": "https" if site.speaks_https else "http",
+        "PUBLIC_URL": site.public_url,
+        "PUBLIC_NAME": f"[{name}]" if ":" in name else name,
+        "CERTIFICATE": mode,
+        "AUTO_HTTPS": "off" if mode == "own" else "disable_redirects",
+        "ACME_DIRECTORY": site.certificate.directory,
+        "HSTS_SECONDS": str(HSTS_SECONDS if strict else 0),
+        "UPLOAD_LIMIT": f"{site.limits.upload}iB",
+    }
 
 
 def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
     values = {
         "COMPOSE_PROJECT_NAME": site.project,
+        "COMPOSE_FILE": "compose.yaml:compose.https.yaml" if site.speaks_https else "compose.yaml",
         "COMPOSE_PROFILES": "standin" if site.login.standin else "",
         "HUB_IMAGE": context("hub", site).tag,
         "EDGE_IMAGE": context("edge", site).tag,
         "BIND_ADDRESS": bind_address(site),
         "HTTP_PORT": str(http_port(site)),
-        "SITE_ADDRESS": ":80",
+        "HTTPS_PORT": str(site.port),
+        **_front_door(site),
         "DATA_ROOT": data_root(site, facts),
         "SERVICE_UID": str(facts.service_uid),
         "SERVICE_GID": str(facts.service_gid),
@@ -143,7 +170,7 @@ def _digest(service: str, values: dict[str, str], found: dict[str, bytes]) -> st
         json.dumps({k: v for k, v in values.items() if "CONFIG_" not in k}).encode()
     )
     for path, content in sorted(found.items()):
-        if path.startswith((OWN_FILES[service], "compose.yaml")):
+        if path.startswith((OWN_FILES[service], "compose.")):
             whole.update(path.encode() + b"\0" + content)
     return whole.hexdigest()[:12]
 

@@ -12,6 +12,7 @@ from ..errors import PreconditionFailed
 from ..facts import Facts
 from ..oauth_app import accepted, form
 from ..params import Params
+from ..private_file import read_private
 from ..rendered import data_root, files
 from ..resources.files import Directory, File, Token
 from ..resources.kept import StartingFile
@@ -31,7 +32,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     home = site.directory(facts.home)
     owner = facts.owner
     rendered = files(site, facts)
-    folders = ["", "hub", "hub/templates", "standin", "docs"]
+    folders = ["", "hub", "hub/templates", "standin", "docs", "certificate"]
     html = built(site) if site.docs.readers != "nobody" else None
     return Recipe(
         requirements=[*_requirements(site, facts), *_book(site, html)],
@@ -165,20 +166,7 @@ def client_secret(site: Site) -> str:
     given = os.environ.get(SECRET_VARIABLE, "").strip()
     file = site.login.client_secret_file
     if not given and file:
-        path = Path(file).expanduser()
-        if not path.is_file():
-            raise PreconditionFailed(
-                f"login.client_secret_file: {path} is not there",
-                expected="a file that holds the client secret and that only you can read",
-                todo=f"make it: install -D -m 600 /dev/stdin {path}, paste, Ctrl-D",
-            )
-        if path.stat().st_mode & 0o077:
-            raise PreconditionFailed(
-                f"{path} can be read by others",
-                expected="mode 600",
-                todo=f"chmod 600 {path}",
-            )
-        given = path.read_text().strip()
+        given = read_private(file, "login.client_secret_file")
     if not given or not site.login.client_id:
         raise PreconditionFailed(
             "the OAuth application at GitHub is not named: "

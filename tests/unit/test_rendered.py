@@ -25,10 +25,11 @@ def env(site):
 def test_every_variable_of_compose_is_rendered():
     import re
 
-    used = set(re.findall(r"\$\{(\w+)", (SERVER / "compose.yaml").read_text()))
+    text = "".join(path.read_text() for path in SERVER.glob("compose*.yaml"))
+    used = set(re.findall(r"\$\{(\w+)", text))
     rendered = set(env(load_site("demo")))
     assert used <= rendered
-    assert rendered - used == {"COMPOSE_PROFILES"}
+    assert rendered - used == {"COMPOSE_FILE", "COMPOSE_PROFILES"}
 
 
 def test_hub_settings_for_github_and_its_enterprise_server():
@@ -107,7 +108,7 @@ def test_a_port_that_somebody_has_is_told_from_a_free_one():
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
         site = Site(name="no-such-hub", public_url=f"http://127.0.0.1:{port}")
-        question = ["sh", "-c", _port(site)]
+        question = ["sh", "-c", _port(site, port)]
         assert subprocess.run(question, capture_output=True, text=True).stdout == "free\n"
         server.listen()
         assert subprocess.run(question, capture_output=True, text=True).stdout == "taken\n"
