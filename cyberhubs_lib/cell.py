@@ -6,6 +6,7 @@ The messages are those of jupyter-client.readthedocs.io/en/stable/messaging.html
 from __future__ import annotations
 
 import json
+import ssl
 import uuid
 
 import httpx
@@ -14,22 +15,24 @@ import websocket
 SECONDS = 60  # for a kernel to start and answer
 
 
-def run_cell(server: str, headers: dict[str, str], code: str) -> str:
-    """What `code` prints in a new kernel of the server at this address.
+def run_cell(server: str, headers: dict[str, str], code: str, tls: ssl.SSLContext) -> str:
+    """What `code` prints in a new kernel of the server at this address; `tls`: whom to trust.
 
     Raises httpx.HTTPError, OSError or websocket.WebSocketException if server or kernel do not answer.
     """
-    reply = httpx.post(f"{server}/api/kernels", headers=headers, timeout=SECONDS)
+    reply = httpx.post(f"{server}/api/kernels", headers=headers, timeout=SECONDS, verify=tls)
     kernel = reply.raise_for_status().json()["id"]
     address = server.replace("http", "ws", 1) + f"/api/kernels/{kernel}/channels"
-    socket = websocket.create_connection(address, header=headers, timeout=SECONDS)
+    socket = websocket.create_connection(
+        address, header=headers, timeout=SECONDS, sslopt={"context": tls}
+    )
     try:
         request = _message("execute_request", {"code": code, "silent": False})
         socket.send(json.dumps(request))
         return _printed(socket, request["header"]["msg_id"])
     finally:
         socket.close(timeout=1)
-        httpx.delete(f"{server}/api/kernels/{kernel}", headers=headers, timeout=SECONDS)
+        httpx.delete(f"{server}/api/kernels/{kernel}", headers=headers, timeout=SECONDS, verify=tls)
 
 
 def _message(kind: str, content: dict[str, object]) -> dict[str, dict]:

@@ -6,6 +6,7 @@ starts the server as the check user, with a token that may do only that (server/
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,34 +17,39 @@ from websocket import WebSocketException
 
 from .access import ask
 from .cell import run_cell
+from .certificate_checks import Door, question, trust_of
 from .facts import Facts
 from .host import Host
 from .rendered import CHECK_USER
 from .report import Row
+from .served import shown
 from .shell import keep_secret, sh
 from .site import Site
 
 START_SECONDS = 120
+CERTIFICATE_SECONDS = 60  # until an authority has given the first certificate; mostly it takes 5
 CELL = "import os; print(6 * 7, os.getuid(), os.getgid())"
 
 
 def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
     """Rows for the report; a row that failed says what was seen instead."""
-    rows = [_row("the public address answers", "yes", lambda: _answers(site))]
+    tls = trust_of(site, _own_root(host, site))
+    rows = [_row("the public address answers", "yes", lambda: _answers(site, tls))]
     if rows[0].status == "failed":
         return rows
-    rows.append(_row("the login leads to", _login_url(site), lambda: _leads_to(site)))
+    rows.append(_row("the login leads to", _login_url(site), lambda: _leads_to(site, tls)))
     if site.login.standin:
         found = ask(host, site, "explain", *[account.login for account in site.login.standin])
         strangers = [one["login"] for one in found["logins"] if not one["allowed"]]
         for person in [one["login"] for one in found["logins"] if one["allowed"]][:1]:
-            rows.append(_row(f"{person} logs in", "welcome", lambda p=person: log_in(site, p)))
+            rows.append(_row(f"{person} logs in", "welcome", lambda p=person: log_in(site, p, tls)))
         for stranger in strangers:
-            rows.append(_row(f"{stranger} is refused", "403", lambda s=stranger: log_in(site, s)))
+            label = f"{stranger} is refused"
+            rows.append(_row(label, "403", lambda s=stranger: log_in(site, s, tls)))
     path = f"{site.directory(facts.home)}/secrets/check_token"
     token = keep_secret(host.read(sh("cat {}", path)).strip())
     wanted = f"42 {site.uid} {site.gid}"
-    rows.append(_row("a cell in a new server prints", wanted, lambda: first_cell(site, token)))
+    rows.append(_row("a cell in a new server prints", wanted, lambda: first_cell(site, token, tls)))
     return rows
 
 
@@ -57,8 +63,21 @@ def _row(label: str, wanted: str, look) -> Row:  # type: ignore[no-untyped-def]
     return Row(label, found, wanted, "ok" if good else "failed", note)
 
 
-def _answers(site: Site) -> str:
-    reply = httpx.get(f"{site.public_url}/hub/health", timeout=10, follow_redirects=True)
+def _own_root(host: Host, site: Site) -> str:
+    """Of the front door's own authority, in mode internal; it makes it at its first start."""
+    end = time.monotonic() + 10
+    while site.certificate_mode == "internal" and time.monotonic() < end:
+        root = Door.of(host.run(question(site))).root
+        if root:
+            return root
+        time.sleep(0.5)
+    return ""
+
+
+def _answers(site: Site, tls: ssl.SSLContext) -> str:
+    _wait_for_certificate(site)
+    url = f"{site.public_url}/hub/health"
+    reply = httpx.get(url, timeout=10, follow_redirects=True, verify=tls)
     return "yes" if reply.status_code == 200 else f"HTTP {reply.status_code}"
 
 
@@ -67,8 +86,21 @@ def _login_url(site: Site) -> str:
     return (inside if site.login.standin else site.login.url) + "/login/oauth/authorize"
 
 
-def _leads_to(site: Site) -> str:
-    reply = httpx.get(f"{site.public_url}/hub/oauth_login", timeout=10)
+def _wait_for_certificate(site: Site) -> None:
+    """The first one comes some seconds after the start."""
+    end = time.monotonic() + CERTIFICATE_SECONDS
+    while site.speaks_https:
+        try:
+            shown(site.public_name, site.port)
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.5)
+
+
+def _leads_to(site: Site, tls: ssl.SSLContext) -> str:
+    reply = httpx.get(f"{site.public_url}/hub/oauth_login", timeout=10, verify=tls)
     target = urlsplit(reply.headers.get("location", ""))
     callback = parse_qs(target.query).get("redirect_uri", [""])[0]
     if callback != f"{site.public_url}/hub/oauth_callback":
@@ -76,9 +108,9 @@ def _leads_to(site: Site) -> str:
     return f"{target.scheme}://{target.netloc}{target.path}"
 
 
-def log_in(site: Site, login: str) -> str:
+def log_in(site: Site, login: str, tls: ssl.SSLContext | bool = True) -> str:
     """Log in at the stand-in as a browser does: "welcome", or the status of the refusal."""
-    with httpx.Client(timeout=20, follow_redirects=True) as browser:
+    with httpx.Client(timeout=20, follow_redirects=True, verify=tls) as browser:
         page = browser.get(f"{site.public_url}/hub/oauth_login")
         reply = browser.post(page.url, data={"login": login})  # the button of that account
         if reply.status_code != 200:
@@ -90,10 +122,11 @@ def log_in(site: Site, login: str) -> str:
 
 
 @contextmanager
-def check_server(site: Site, token: str) -> Iterator[str]:
+def check_server(site: Site, token: str, tls: ssl.SSLContext | bool = True) -> Iterator[str]:
     """A server of the check user; stopped and removed again, whatever happened."""
     api = f"{site.public_url}/hub/api/users/{CHECK_USER}"
-    with httpx.Client(headers={"Authorization": f"token {token}"}, timeout=60) as hub:
+    headers = {"Authorization": f"token {token}"}
+    with httpx.Client(headers=headers, timeout=60, verify=tls) as hub:
         hub.post(api)
         try:
             hub.post(f"{api}/server", json={}).raise_for_status()
@@ -108,8 +141,8 @@ def check_server(site: Site, token: str) -> Iterator[str]:
             hub.delete(api)
 
 
-def first_cell(site: Site, token: str) -> str:
+def first_cell(site: Site, token: str, tls: ssl.SSLContext) -> str:
     """What CELL prints in a server started for it."""
-    with check_server(site, token) as url:
+    with check_server(site, token, tls) as url:
         # as a header, also for the websocket: a hub takes no token from an address
-        return run_cell(url, {"Authorization": f"token {token}"}, CELL)
+        return run_cell(url, {"Authorization": f"token {token}"}, CELL, tls)

@@ -8,6 +8,7 @@ from pathlib import Path
 from .errors import SettingsError
 from .params import AccessParams, Params, StorageParams, SystemParams
 from .recipes import (
+    certificates,
     configure_hub,
     get_images,
     install_docker,
@@ -44,6 +45,7 @@ RUNBOOKS: dict[str, Entry] = {
     "04_install_docker": Entry(install_docker.recipe),
     "05_mount_data": Entry(mount_data.recipe),
     "06_configure_hub": Entry(configure_hub.recipe, root="remote"),
+    "07_certificates": Entry(certificates.recipe, root="remote"),
     "08_get_images": Entry(get_images.recipe, root="remote"),
     "09_launch_hub": Entry(launch_hub.recipe, root="remote"),
     "10_manage_access": Entry(manage_access.recipe, AccessParams, root="remote"),

@@ -10,13 +10,16 @@ from ..contexts import context
 from ..facts import Facts
 from ..params import Params
 from ..proof import proof
-from ..rendered import bind_address, files, http_port, services, settings_of
+from ..rendered import bind_address, files, http_port, ports, services, settings_of
 from ..resources.service_containers import Container, DataVolume
 from ..shell import sh
 from ..site import Site
 from ..state import Resource
 from ..transport import Result
 from .recipe import Recipe, docker_answers
+
+# service -> the directory of files that it reads once, at its start
+READS = {"hub": "secrets", "proxy": "secrets", "standin": "secrets", "caddy": "certificate/acme"}
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -37,13 +40,13 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             *([Check("settings", sh("cat {}/.env", home), _today(site, facts),
                      "those of this site file", "run 06_configure_hub first")]
               if facts.docker else []),
-            port_is_free(site),
+            *[port_is_free(site, port) for port in ports(site)],
         ],
         steps={
             "data": volume,
             "services": [
                 Container(name, site.project, image, digests[name], compose(site, facts),
-                          f"{home}/secrets" if name in ("hub", "proxy", "standin") else "")
+                          f"{home}/{READS[name]}" if name in READS else "")
                 for name, image in services(site).items()
             ],
         },
@@ -58,15 +61,15 @@ def _public(site: Site, host: str) -> Callable[[Result], tuple[bool, str]]:
     return lambda answer: (here or not loopback, site.public_url)
 
 
-def port_is_free(site: Site) -> Check:
-    """The requirement that nobody else has the hub's port."""
-    port = http_port(site)
-    return Check(f"port {port}", _port(site), _free, "free, or ours",
+def port_is_free(site: Site, port: int = 0) -> Check:
+    """The requirement that nobody else has a port of the hub; by default the one of plain http."""
+    port = port or http_port(site)
+    return Check(f"port {port}", _port(site, port), _free, "free, or ours",
                  f"`ss -ltnp sport = :{port}` on the host tells who has it; stop that, or give the"
                  " site another port")  # fmt: skip
 
 
-def _port(site: Site) -> str:
+def _port(site: Site, port: int) -> str:
     """Free, ours, or somebody else's; asked by connecting, as a user would.
 
     Ours on another port does not count: the one that is asked for may still be somebody's.
@@ -77,11 +80,9 @@ def _port(site: Site) -> str:
         "docker ps -q --filter {} --filter label=com.docker.compose.service=caddy"
         " --filter {} 2>/dev/null",
         f"label=com.docker.compose.project={site.project}",
-        f"publish={http_port(site)}",
+        f"publish={port}",
     )
-    attempt = sh(
-        "timeout 3 bash -c {} 2>/dev/null", f"exec 3<>/dev/tcp/{address}/{http_port(site)}"
-    )
+    attempt = sh("timeout 3 bash -c {} 2>/dev/null", f"exec 3<>/dev/tcp/{address}/{port}")
     return f'if [ -n "$({mine})" ]; then echo ours; elif {attempt}; then echo taken; else echo free; fi'
 
 
