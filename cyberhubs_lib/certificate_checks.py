@@ -57,10 +57,13 @@ class Door:
 
 
 def _error(line: str) -> str:
+    """The authority's own words (RFC 8555), if it said any, without Caddy's prefix and suffix."""
     try:
-        return str(json.loads(line).get("error", ""))[:300]
+        said = str(json.loads(line).get("error", ""))
     except ValueError:
         return ""
+    begin = max(said.find("urn:ietf:params:acme"), 0)
+    return said[begin:].partition(" (ca=")[0][:300]
 
 
 class Served(Check):

@@ -121,7 +121,9 @@ def _front_door(site: Site) -> dict[str, str]:
     return {
         "FRONT_DOOR": "https" if site.speaks_https else "http",
         "PUBLIC_URL": site.public_url,
-        "PUBLIC_NAME": f"[{name}]" if ":" in name else name,
+        "PUBLIC_NAME": name,
+        "SITE_ADDRESS": "https://"
+        + ("" if mode == "own" else f"[{name}]" if ":" in name else name),
         "CERTIFICATE": mode,
         "AUTO_HTTPS": "off" if mode == "own" else "disable_redirects",
         "ACME_DIRECTORY": site.certificate.directory,

@@ -28,14 +28,16 @@ hypothesis.settings.load_profile("no deadline")
 
 
 class ByServer(LoadFileScheduling):
-    """One process runs what shares a server (a file's tests, all of the hub's) or the built book.
+    """One process runs what shares a server (a file's tests, all of the hub's, all of tls) or the book.
 
     Not by xdist's marks for groups: with pytest 9 xdist 3.8 overlooks them and says nothing.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        shared = nodeid.startswith(("tests/hub/", "tests/book/"))
-        return "tests/hub" if shared else super()._split_scope(nodeid)
+        for part in ("tests/hub", "tests/tls"):
+            if nodeid.startswith(f"{part}/"):
+                return part
+        return "tests/hub" if nodeid.startswith("tests/book/") else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # nobody asks when the tests run in one process

@@ -73,7 +73,7 @@ MEANT = [
     ({"public_url": "https://a.org", "certificate": {"mode": "elsewhere"}}, "elsewhere",
      ["FRONT_DOOR=http", "HTTP_PORT=80", "COMPOSE_FILE=compose.yaml"], [80]),
     ({"public_url": "https://[fd00::7]:8443", "certificate": {"mode": "internal"}}, "internal",
-     ["PUBLIC_NAME=[fd00::7]", "HSTS_SECONDS=0"], [80, 8443]),
+     ["PUBLIC_NAME=fd00::7", "SITE_ADDRESS=https://[fd00::7]", "HSTS_SECONDS=0"], [80, 8443]),
     ({"public_url": "https://a.org",
       "certificate": {"mode": "own", "chain_file": "a", "key_file": "b", "hsts": "never"}},
      "own", ["AUTO_HTTPS=off", "HSTS_SECONDS=0"], [80, 443]),
@@ -273,7 +273,11 @@ def test_the_account_is_lines_for_the_caddyfile(tmp_path, monkeypatch):
         account(Certificate(eab_key_id="kid"))
 
 
-ERROR = '{"level":"error","logger":"tls.obtain","error":"[a.org] urn:ietf:params:acme:error:dns"}'
+ERROR = (
+    '{"level":"error","logger":"tls.obtain","error":"[a.org] Obtain: HTTP 400'
+    ' urn:ietf:params:acme:error:dns - no such host (ca=https://acme.test/dir)"}'
+)
+SAID = "urn:ietf:params:acme:error:dns - no such host"
 
 
 @pytest.mark.parametrize(
@@ -281,9 +285,9 @@ ERROR = '{"level":"error","logger":"tls.obtain","error":"[a.org] urn:ietf:params
     [
         ("", Door(False, "", "")),
         ("runs\n", Door(True, "", "")),
-        (f"runs\n{ERROR}\n", Door(True, "", "[a.org] urn:ietf:params:acme:error:dns")),
+        (f"runs\n{ERROR}\n", Door(True, "", SAID)),
         (f"runs\n-----BEGIN CERTIFICATE-----\nAA\n{ERROR}",
-         Door(True, "-----BEGIN CERTIFICATE-----\nAA", "[a.org] urn:ietf:params:acme:error:dns")),
+         Door(True, "-----BEGIN CERTIFICATE-----\nAA", SAID)),
         ("runs\n{half", Door(True, "", "")),
     ],
 )  # fmt: skip
