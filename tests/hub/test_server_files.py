@@ -8,10 +8,16 @@ from cyberhubs_lib.rendered import SERVER
 from cyberhubs_lib.resources.images import Built
 from cyberhubs_lib.sitefile import load_site
 
+CADDY = "caddy validate --adapter caddyfile --config /srv/Caddyfile"
+COMPOSE = "/usr/libexec/docker/cli-plugins/docker-compose -f /srv/compose.yaml"
 CHECKS = [
-    ("edge", "caddy validate --adapter caddyfile --config /srv/Caddyfile"),
+    ("edge", CADDY),
+    ("edge", f"env FRONT_DOOR=https CERTIFICATE=automatic {CADDY}"),
+    ("edge", f"env FRONT_DOOR=https CERTIFICATE=internal {CADDY}"),
+    ("edge", f"env FRONT_DOOR=https CERTIFICATE=own SITE_ADDRESS=https:// AUTO_HTTPS=off {CADDY}"),
     ("edge", "haproxy -c -f /srv/haproxy.cfg"),
-    ("compose", "/usr/libexec/docker/cli-plugins/docker-compose -f /srv/compose.yaml config -q"),
+    ("compose", f"{COMPOSE} config -q"),
+    ("compose", f"{COMPOSE} -f /srv/compose.https.yaml config -q"),
     ("hub", "python3 -m compileall -q /srv/hub /srv/standin"),
     ("hub", "sh -n /srv/docker_probe.sh"),
 ]
