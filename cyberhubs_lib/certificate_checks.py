@@ -77,6 +77,7 @@ class Served(Check):
         return super().row(answer)
 
 
+FIRST = "issued by"  # says why there is none; the others need not repeat it
 Look = Callable[[Door], tuple[bool, str]]
 
 
@@ -91,7 +92,8 @@ def served_checks(site: Site, pair: Pair | None) -> list[Check]:
             try:
                 return look(door)
             except (OSError, httpx.HTTPError) as error:
-                return False, f"no certificate is served: {door.error or error}"
+                why = f": {door.error or error}" if label == FIRST else ""
+                return False, f"no certificate is served{why}"
 
         return Served(label, asked, expect, wanted, todo)
 
@@ -110,7 +112,7 @@ def served_checks(site: Site, pair: Pair | None) -> list[Check]:
     logs = "`./cyberhubs hub logs` shows what the front door says"
     mine = pair.chain[0] if pair else None
     checks = [
-        check("issued by", of(lambda c: (True, called(c.issuer))), "any authority", logs),
+        check(FIRST, of(lambda c: (True, called(c.issuer))), "any authority", logs),
         check("served names", of(lambda c: (covers(c, name), ", ".join(names(c)))), name, logs),
         check("a browser says of it", trusted, "trusted", _todo_trust(site)),
         check("its time", of(left), "more than a quarter left", _todo_time(site)),

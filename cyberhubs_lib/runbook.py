@@ -180,7 +180,7 @@ class Run:
         raise kind(
             "; ".join(f"{row.label} is {row.was!r}" for row in bad),
             expected="; ".join(f"{row.label}: {row.wanted}" for row in bad),
-            todo="; ".join(row.note for row in bad if row.note),
+            todo="; ".join(dict.fromkeys(row.note for row in bad if row.note)),
         )
 
     def _report(self, report: Report) -> Report:

@@ -10,7 +10,7 @@ from front_door import FrontDoor, automatic
 from pebble import Pebble
 from testhost.testhost import lock
 
-OUTAGE_SECONDS = 200  # a lifetime: Caddy's first try at 2/3 fails, its second is a minute later
+OUTAGE_SECONDS = 240  # a lifetime: Caddy's first try at 2/3 fails, its second is a minute later
 
 
 @pytest.fixture(scope="session")

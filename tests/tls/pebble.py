@@ -12,7 +12,7 @@ import docker
 import httpx
 from authority import Authority, signed
 from docker.errors import NotFound
-from testhost.testhost import base_image
+from testhost.testhost import NETWORK, _address, _network, base_image
 
 IMAGE = "cyberhubs-test-pebble"
 KEY_ID, KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
@@ -24,10 +24,13 @@ class Pebble:
 
     container: Any
     root: Path
+    address: str
 
     @classmethod
-    def up(cls, name: str, folder: Path, seconds: int, **more: Any) -> Pebble:
-        """Its certificates hold for `seconds`. `more`: how Docker runs it."""
+    def up(
+        cls, name: str, folder: Path, seconds: int, hosts: dict[str, str] | None = None
+    ) -> Pebble:
+        """Certificates for `seconds`. With `hosts` it is on the network of the test servers, too."""
         client = docker.from_env()
         client.images.build(
             path=str(Path(__file__).parent), tag=IMAGE, rm=True, forcerm=True,
@@ -35,7 +38,8 @@ class Pebble:
         )  # fmt: skip
         remove(client, name)
         made = Authority.made(folder)
-        api = signed("api", made.between, "pebble", "127.0.0.1")
+        address = _address(_network(client), name)  # of the network of the test servers
+        api = signed("api", made.between, "pebble", address)
         (folder / "api.pem").write_text(api.pem + made.between.pem)
         (folder / "api.key").write_text(api.key_pem)
         settings = {
@@ -47,9 +51,11 @@ class Pebble:
         (folder / "config.json").write_text(json.dumps({"pebble": settings}))
         container = client.containers.run(
             IMAGE, name=name, detach=True, volumes={str(folder): {"bind": "/etc/pebble", "mode": "ro"}},
-            environment={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}, **more,
+            environment={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}, extra_hosts=hosts,
         )  # fmt: skip
-        return cls(container, made.file)
+        if hosts:
+            client.networks.get(NETWORK).connect(container, ipv4_address=address)
+        return cls(container, made.file, address)
 
     def issuing_root(self) -> str:
         """The root of the certificates that it gives, PEM; it makes a new one at each start."""

@@ -1,0 +1,109 @@
+"""A whole hub by https with its own authority: the runbooks' proof, cookies, a cell by websocket."""
+
+import re
+import ssl
+import sys
+
+import httpx
+import pytest
+
+from cyberhubs_lib.certificate_checks import Door, question, trust_of
+from cyberhubs_lib.host import connect
+from cyberhubs_lib.proof import log_in
+from cyberhubs_lib.sitefile import SITES, load_site
+
+RUNBOOKS = ["06_configure_hub", "07_certificates", "08_get_images", "09_launch_hub"]
+NAME = "tls-hub"
+MORE = f"""
+name: {NAME}
+public_url: https://127.0.77.6
+bind_address: 127.0.77.6
+certificate: {{mode: internal}}
+"""
+
+
+class Hub:
+    """The demo's site under another name and address."""
+
+    def __init__(self, operator, folder):
+        self.operator, self.file = operator, folder / f"{NAME}.yaml"
+        text = (SITES / "demo.yaml").read_text()
+        text = re.sub(r"(?m)^server_dir:.*", f"server_dir: {folder}/server", text)
+        text = re.sub(r"(?m)^data_root:.*", f"data_root: {NAME}-data", text)
+        self.file.write_text(re.sub(r"(?m)^public_url:.*\n", "", text) + MORE)
+        self.site = load_site(str(self.file))
+
+    def run(self, runbook):
+        return self.operator.papermill(runbook, host="localhost", site=str(self.file))
+
+    def tls(self) -> ssl.SSLContext:
+        """What a person trusts who did as the page says."""
+        host = connect("localhost")
+        host.root = False
+        return trust_of(self.site, Door.of(host.run(question(self.site))).root)
+
+    def remove(self) -> None:
+        done = self.operator.call(sys.executable, "-m", "cyberhubs_lib", "demo", "--down", "--data",
+                                  "--site", str(self.file))  # fmt: skip
+        assert done.code == 0, done.out
+
+
+@pytest.fixture(scope="module")
+def hub(_alone, operator, tmp_path_factory):
+    made = Hub(operator, tmp_path_factory.mktemp("hub"))
+    made.remove()
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS)
+def test_runbook(hub, runbook):
+    done = hub.run(runbook)
+    assert done.code == 0, done.out
+    if runbook.startswith("09"):  # by https and wss, through the public address
+        assert {
+            "the public address answers",
+            "ada logs in",
+            "a cell in a new server prints",
+        } <= set(done.rows("ok"))
+
+
+def test_the_page_once_more_proves_what_is_served(hub):
+    done = hub.run("07_certificates")
+    assert done.code == 0, done.out
+    assert {row["status"] for row in done.reports["Verify"]["rows"]} == {"ok"}
+
+
+def test_cookies_are_for_https_and_for_no_script(hub):
+    tls = hub.tls()
+    assert log_in(hub.site, "ada", tls) == "welcome"
+    with httpx.Client(verify=tls, follow_redirects=True, timeout=20) as web:
+        page = web.get(f"{hub.site.public_url}/hub/oauth_login")
+        reply = web.post(page.url, data={"login": "ada"})
+        sent = [line for one in [*reply.history, reply, *page.history, page]
+                for line in one.headers.get_list("set-cookie")]  # fmt: skip
+    logins = [line for line in sent if "jupyterhub" in line and "Max-Age=0" not in line]
+    assert logins
+    for line in logins:
+        assert re.search(r"(?i); *secure", line), line.partition("=")[0]
+        name = line.partition("=")[0]
+        assert re.search(r"(?i); *httponly", line) or name == "_xsrf", name
+    print({line.partition("=")[0]: re.findall(r"(?i)samesite=\w+", line) for line in sent})
+
+
+def test_pages_say_who_may_show_them_in_a_frame(hub):
+    reply = httpx.get(f"{hub.site.public_url}/hub/login", verify=hub.tls())
+    policy = reply.headers.get_list("content-security-policy")
+    assert len(policy) == 1
+    assert "frame-ancestors 'none'" in policy[0]
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert httpx.get("http://127.0.77.6/hub/login").headers["location"] == (
+        "https://127.0.77.6/hub/login"
+    )
+
+
+def test_without_trust_nobody_is_fooled(hub):
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(f"{hub.site.public_url}/hub/login")
