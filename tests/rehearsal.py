@@ -26,7 +26,8 @@ from cyberhubs_lib.table import RUNBOOKS, path  # noqa: E402
 SITE = """\
 name: rehearsal
 host: {host}
-public_url: http://{ip}
+public_url: https://{ip}
+certificate: {{mode: internal}}
 bind_address: {ip}
 storage: {{volumes: [{{device: {device}}}]}}
 mounts: [{{kind: other, type: none, source: /srv, path: data/archive, options: [bind]}}]

@@ -8,9 +8,11 @@ import pytest
 import rehearsal
 from testhost.testhost import TestHost
 
+from cyberhubs_lib.certificate_checks import ROOT
 from cyberhubs_lib.engine import engine
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
 from cyberhubs_lib.proof import log_in
+from cyberhubs_lib.served import trust
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.table import RUNBOOKS
 
@@ -41,9 +43,13 @@ def test_runbook(chain, name):
 
 def test_somebody_from_outside_is_let_in(chain):
     site = load_site(str(chain[2]))
-    assert httpx.get(f"{site.public_url}/hub/login", follow_redirects=True).status_code == 200
-    assert log_in(site, "ben") == "welcome"
-    assert log_in(site, "mallory") == "403"
+    code, root = chain[1].sh(f"docker exec cyberhubs-rehearsal-caddy-1 cat {ROOT}")
+    assert code == 0, root
+    tls = trust(pem=root)
+    page = httpx.get(f"http://{chain[1].ip}/hub/login", follow_redirects=True, verify=tls)
+    assert (page.status_code, page.url.scheme) == (200, "https")
+    assert log_in(site, "ben", tls) == "welcome"
+    assert log_in(site, "mallory", tls) == "403"
 
 
 def test_all_of_it_once_more_by_one_command_changes_nothing(chain):

@@ -10,7 +10,7 @@ from front_door import FrontDoor, automatic
 from pebble import Pebble
 from testhost.testhost import lock
 
-OUTAGE_SECONDS = 240  # a lifetime: Caddy's first try at 2/3 fails, its second is a minute later
+OUTAGE_SECONDS = 210  # a lifetime: Caddy's first try at 2/3 fails, its second is a minute later
 
 
 @pytest.fixture(scope="session")
@@ -48,18 +48,17 @@ class Outage:
         self.thread.start()
 
     def _run(self) -> None:
-        network = self.door.engine.networks.get(f"{self.door.site.project}_front")
         while time.monotonic() < self.began + OUTAGE_SECONDS + 10 and len(self.serials) < 2:
             now = time.monotonic() - self.began
             try:
                 self.serials.setdefault(self.door.request()[3], now)
             except OSError as error:
                 self.failed.append(f"{now:.0f} s: {error}")
-            if not self.away:  # the path goes, not the authority: a new one would not know us
-                network.disconnect(self.pebble.container)
+            if not self.away:
+                self.pebble.away(True)
                 self.away = now or 0.1
             elif not self.back and b"will retry" in self.door.container.logs(tail=50):
-                network.connect(self.pebble.container, aliases=["pebble"])
+                self.pebble.away(False)
                 self.back = now
             time.sleep(0.5)
 

@@ -52,6 +52,7 @@ class Pebble:
         container = client.containers.run(
             IMAGE, name=name, detach=True, volumes={str(folder): {"bind": "/etc/pebble", "mode": "ro"}},
             environment={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}, extra_hosts=hosts,
+            cap_add=["NET_ADMIN"],
         )  # fmt: skip
         if hosts:
             client.networks.get(NETWORK).connect(container, ipv4_address=address)
@@ -65,6 +66,12 @@ class Pebble:
         wait = httpx.HTTPTransport(retries=5, verify=False)
         with httpx.Client(transport=wait, timeout=10) as client:
             return client.get(url).raise_for_status().text
+
+    def away(self, is_away: bool) -> None:
+        """Refuse every connection, or no more. One that is started again would not know us."""
+        rule = "INPUT -p tcp --dport 14000 -j REJECT --reject-with tcp-reset"
+        code, out = self.container.exec_run(f"iptables -{'I' if is_away else 'D'} {rule}")
+        assert code == 0, out
 
     def asked(self) -> int:
         """How many certificates were asked for."""

@@ -87,10 +87,10 @@ def test_cookies_are_for_https_and_for_no_script(hub):
     logins = [line for line in sent if "jupyterhub" in line and "Max-Age=0" not in line]
     assert logins
     for line in logins:
+        assert re.findall(r"(?i)samesite=(\w+)", line) == ["Lax"], line.partition("=")[0]
         assert re.search(r"(?i); *secure", line), line.partition("=")[0]
         name = line.partition("=")[0]
         assert re.search(r"(?i); *httponly", line) or name == "_xsrf", name
-    print({line.partition("=")[0]: re.findall(r"(?i)samesite=\w+", line) for line in sent})
 
 
 def test_pages_say_who_may_show_them_in_a_frame(hub):
