@@ -20,9 +20,9 @@ def _alone():
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def door_of(_alone):
-    """A function that starts a front door, which is removed at the end."""
+    """A function that makes a front door, which is removed at the end of the test."""
     doors = []
 
     def make(folder, number, caddyfile=lambda text: text, **keys):

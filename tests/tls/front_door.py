@@ -107,6 +107,10 @@ class FrontDoor:
             image("compose")
         self.write()
         self.compose("create --quiet-pull caddy")
+        label = {"label": f"com.docker.compose.project={self.site.project}"}
+        for network in self.engine.networks.list(filters=label):
+            if not network.name.endswith("_front"):
+                network.remove()  # of services that are not here; Docker has room for thirty or so
         network = self.engine.networks.get(f"{self.site.project}_front")
         network.disconnect(self.container)
         network.connect(self.container, aliases=["caddy", self.name])

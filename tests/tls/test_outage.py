@@ -7,6 +7,6 @@ def test_an_authority_that_was_away_for_a_while(outage):
     said = "\n".join(line for line in lines if "queuing" not in line)[-8000:]
     assert outage.failed == [], said
     assert outage.back, said
-    first, second = outage.serials.values()
+    _, second = outage.serials.values()
     print(f"away at {outage.away:.0f} s, back at {outage.back:.0f} s, renewed at {second:.0f} s")
-    assert first < outage.away < outage.back < second
+    assert outage.away < outage.back < second
