@@ -43,14 +43,15 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser(
         "run",
-        help="one runbook, headless",
+        help="one runbook or several, headless",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="parameters:\n" + "\n".join(
             f"  {name:20} {describe(found.params)}" for name, found in RUNBOOKS.items()
         ),
     )  # fmt: skip
-    one.add_argument("runbook", help="02_prepare_os, or just 02")
-    one.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    one.add_argument("runbooks", nargs="+", metavar="runbook", help="02_prepare_os, or just 02")
+    one.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+                     help="given to each of them that takes it")  # fmt: skip
     one.set_defaults(do=_run)
 
     one = commands.add_parser("up", help="all runbooks of a site, in order")
@@ -98,7 +99,7 @@ def _demo(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     given = parse_parameters(args.p)
     _ask_password(str(given.get("site", "")), str(given.get("host", "")))
-    run_and_tell([args.runbook], given)
+    run_and_tell(args.runbooks, given)
     return 0
 
 
@@ -117,9 +118,8 @@ def _ask_password(site_name: str, target: str) -> None:
 def _up(args: argparse.Namespace) -> int:
     site = load_site(args.site)
     _ask_password(args.site, "")
-    for name in ["00_start_here", *drift.site_runbooks(site)]:
-        more = {"confirm": args.confirm} if "confirm" in RUNBOOKS[name].params.model_fields else {}
-        run_and_tell([name], {"site": args.site, "dry_run": args.dry_run, **more})
+    given = {"site": args.site, "dry_run": args.dry_run, "confirm": args.confirm}
+    run_and_tell(["00_start_here", *drift.site_runbooks(site)], given)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .errors import CyberhubsError
+from .execute import Kernel
 from .report import Report, Row
 from .runs import Record, run
 from .site import Site
@@ -30,12 +31,13 @@ def drift(names: list[str], parameters: dict[str, object]) -> tuple[Report, int]
     What deviates for certain counts more than what could not be told.
     """
     rows, told = [], True
-    for name in names:
-        try:
-            rows += _rows(name, run(name, {**parameters, "dry_run": True}))
-        except CyberhubsError as error:
-            told = False
-            rows.append(Row(name, error.found, "an answer", "unknown", error.todo))
+    with Kernel() as kernel:
+        for name in names:
+            try:
+                rows += _rows(name, run(name, {**parameters, "dry_run": True}, kernel))
+            except CyberhubsError as error:
+                told = False
+                rows.append(Row(name, error.found, "an answer", "unknown", error.todo))
     report = Report("Drift", rows)
     if any(row.status in ("would change", "failed") for row in rows):
         return report, DRIFT

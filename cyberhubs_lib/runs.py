@@ -1,4 +1,4 @@
-"""Run runbooks headless: papermill executes, the executed notebook is the record.
+"""Run runbooks headless; the executed notebook is the record.
 
 Records lie in runs/SITE/ (or runs/HOST/), named by time and runbook; status, drift and the book read
 them there.
@@ -6,30 +6,24 @@ them there.
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import functools
-import logging
-import os
 import re
-import shutil
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-
-import nbformat
-from traitlets.config import Config
+from typing import TYPE_CHECKING
 
 from .errors import CyberhubsError, RunFailed, SettingsError
+from .execute import Kernel
 from .params import check
 from .report import MIME, STATUS
 from .site import REPOSITORY
 from .sitefile import load_site
 from .table import RUNBOOKS, entry, path
+
+if TYPE_CHECKING:
+    import nbformat
 
 RUNS = REPOSITORY / "runs"
 
@@ -47,6 +41,8 @@ class Record:
 
     def read(self) -> nbformat.NotebookNode:
         """The notebook. Raises RunFailed for a file that a killed run left half-written."""
+        import nbformat  # takes a second to import: not for commands that run nothing
+
         try:
             return nbformat.read(self.path, as_version=4)
         except (ValueError, nbformat.reader.NotJSONError) as error:
@@ -94,89 +90,48 @@ def stamp() -> str:
     return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
-def run(name: str, parameters: dict[str, object], out: Path | None = None) -> Record:
+def run(name: str, parameters: dict[str, object], kernel: Kernel) -> Record:
     """Execute one runbook and keep the result. Raises SettingsError, RunFailed."""
     name, found = entry(name)
     params = check(found.params, parameters)
-    if out is None:
-        out = place(params.site, params.host) / f"{stamp()}_{name}.ipynb"
+    out = place(params.site, params.host) / f"{stamp()}_{name}.ipynb"
     out.parent.mkdir(parents=True, exist_ok=True)
     given = {key: value for key, value in params.model_dump().items() if key in parameters}
-    _execute(path(name), out, given)
+    kernel.execute(path(name), out, given)
     return Record(out)
 
 
-def _execute(source: Path, out: Path, parameters: dict[str, object]) -> None:
-    import papermill  # takes seconds to import: only when it is needed
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
+def of_each(names: list[str], parameters: dict[str, object]) -> list[tuple[str, dict]]:
+    """Each runbook with those of the parameters that it takes.
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
-    # after Ctrl-C asyncio tells, with a traceback, of the tasks that nobody waited for any more
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    # socket files instead of TCP: nobody else on this machine can listen to the kernel
-    ipc = Config({"KernelManager": {"transport": "ipc", "ip": f"{_private_folder()}/kernel"}})
-    log = Path(_private_folder()) / "kernel.log"
-    try:
-        with _errors_to(log):
-            papermill.execute_notebook(
-                source, out, parameters, kernel_name="python3", progress_bar=False, config=ipc
-            )
-    except DeadKernelError:
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-        raise RunFailed(
-            f"{source.stem} stopped: its Python process ended",
-            expected="a process that lasts to the end of the runbook",
-            todo="run it again; if it happens again, is this machine out of memory?",
-            evidence=end,
-        ) from None
-    except PapermillExecutionError as error:
-        said = str(error.evalue)
-        first = said if said.startswith(str(error.ename)) else f"{error.ename}: {said}"
-        raise RunFailed(
-            f"{source.stem} stopped; run again it goes on from there. Record: {out}\n{first}",
-        ) from None
+    Raises SettingsError for one that none of them takes, or that is of the wrong type.
+    """
+    models = [(name, found.params) for name, found in map(entry, names)]
+    taken = {key for _, model in models for key in model.model_fields}
+    each = []
+    for name, model in models:
+        others = taken - set(model.model_fields)
+        own = {key: value for key, value in parameters.items() if key not in others}
+        check(model, own)
+        each.append((name, own))
+    return each
 
 
-@contextlib.contextmanager
-def _errors_to(log: Path) -> Iterator[None]:
-    """Standard error of this process and of the kernel goes to a file, not into the terminal."""
-    sys.stderr.flush()
-    keep = os.dup(2)
-    try:
-        with log.open("ab") as file:
-            os.dup2(file.fileno(), 2)
-            yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(keep, 2)
-        os.close(keep)
+def run_and_tell(names: list[str], parameters: dict[str, object]) -> None:
+    """Run several in order in one Python process, one line each; all parameters are checked first.
 
-
-@functools.cache
-def _private_folder() -> str:
-    """For this process's sockets; removed at its end, after the kernels that use them."""
-    folder = tempfile.mkdtemp(prefix="cyberhubs-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
-def run_and_tell(names: list[str], parameters: dict[str, object]) -> list[Record]:
-    """Run several in order, one line each. Raises as `run` does, after telling which failed."""
-    records = []
-    for name in names:
-        name = entry(name)[0]
-        print(f"{name:20} ", end="", flush=True)
-        began = time.monotonic()
-        try:
-            record = run(name, parameters)
-        except (CyberhubsError, OSError):
-            print("failed", flush=True)
-            raise
-        seconds = time.monotonic() - began
-        print(f"{seconds:5.0f} s   {record.summary()}", flush=True)
-        records.append(record)
-    return records
+    Raises as `run` does, after telling which failed.
+    """
+    with Kernel() as kernel:
+        for name, own in of_each(names, parameters):
+            print(f"{name:20} ", end="", flush=True)
+            began = time.monotonic()
+            try:
+                record = run(name, own, kernel)
+            except (CyberhubsError, OSError):
+                print("failed", flush=True)
+                raise
+            print(f"{time.monotonic() - began:5.0f} s   {record.summary()}", flush=True)
 
 
 def latest(site: str) -> dict[str, Record]:

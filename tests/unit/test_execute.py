@@ -1,0 +1,76 @@
+"""Notebooks in a row in one process: each begins with nothing of the one before."""
+
+import os
+import signal
+import threading
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from cyberhubs_lib.errors import RunFailed, SettingsError
+from cyberhubs_lib.execute import Kernel
+from cyberhubs_lib.runs import of_each
+
+LOOK = "import os; print(os.getpid(), 'left' in globals(), len(In), x)"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A function: code -> what it prints and the numbers of its cells, in one Kernel for all."""
+    folder = tmp_path_factory.mktemp("notebooks")
+
+    def execute(code, x=1):
+        page = new_notebook(cells=[new_code_cell("x = 0"), new_code_cell(code)])
+        page.metadata["language_info"] = {"name": "python"}
+        page.cells[0].metadata["tags"] = ["parameters"]
+        nbformat.write(page, folder / "page.ipynb")
+        kernel.execute(folder / "page.ipynb", folder / "out.ipynb", {"x": x})
+        cells = nbformat.read(folder / "out.ipynb", as_version=4).cells
+        assert [cell.execution_count for cell in cells] == [1, 2, 3]  # with papermill's own
+        return cells[2].outputs[0].text.split()
+
+    execute.folder = folder
+    with Kernel() as kernel:
+        yield execute
+    assert "HBChannel" not in str(threading.enumerate())
+
+
+def test_one_process_and_nothing_left_in_it(run):
+    first, *_ = run("left = 1; " + LOOK, x=5)
+    assert run(LOOK, x=7) == [first, "False", "4", "7"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("1 / 0", "ZeroDivisionError"), ("import os; os._exit(3)", "its Python process ended")],
+)
+def test_after_one_that_failed_there_is_a_new_process(run, code, said):
+    before, *_ = run(LOOK)
+    with pytest.raises(RunFailed, match=said):
+        run(code)
+    record = nbformat.read(run.folder / "out.ipynb", as_version=4)
+    assert record.cells[-1].source == code
+    assert run(LOOK)[0] != before
+
+
+def test_a_process_that_was_killed_in_between_is_replaced(run, monkeypatch):
+    monkeypatch.setattr("cyberhubs_lib.execute.FORGET_SECONDS", 0.5)
+    before, *_ = run(LOOK)
+    os.kill(int(before), signal.SIGKILL)
+    assert run(LOOK)[0] != before
+
+
+def test_each_runbook_gets_the_parameters_that_it_takes():
+    given = {"host": "x@y", "confirm": "/dev/vdb", "allow_reboot": "true"}
+    assert of_each(["02", "03", "04"], given) == [
+        ("02_prepare_os", {"host": "x@y", "allow_reboot": "true"}),
+        ("03_prepare_storage", {"host": "x@y", "confirm": "/dev/vdb"}),
+        ("04_install_docker", {"host": "x@y"}),
+    ]
+
+
+@pytest.mark.parametrize("given", [{"hosst": "x"}, {"allow_reboot": "perhaps"}, {"confirm": "x"}])
+def test_a_parameter_that_none_takes_or_that_is_wrong_stops_all(given):
+    with pytest.raises(SettingsError, match=next(iter(given))):
+        of_each(["00", "02"], given)
