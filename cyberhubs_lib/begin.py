@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from .errors import SettingsError
-from .host import connect
+from .host import LIVE, connect
 from .params import check, injected
 from .runbook import Run
 from .sitefile import load_site
@@ -27,7 +27,9 @@ def start(name: str, **given: object) -> Run:
             expected="-p host user@name, or `host:` in the site file",
             todo="there is no default host: a runbook changes the machine it is given",
         )
-    host = connect(target, site.identity_file or None, site.accept_new_host_key)
+    # runbooks in a row share a connection; in JupyterLab to begin again is to log in again
+    again = LIVE not in os.environ
+    host = connect(target, site.identity_file or None, site.accept_new_host_key, again)
     host.runbook = name
     host.service_user = site.service_user
     in_volume = host.is_local and not site.data_root.startswith("/")  # the demo: no root needed

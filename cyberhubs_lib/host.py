@@ -15,7 +15,7 @@ from .change import BUSY, FOLDER, Holder, as_unit, me, parse_holder
 from .errors import CommandFailed, HostBusy, PreconditionFailed
 from .facts import Facts, parse_facts, question
 from .shell import keep_secret, mask
-from .ssh import Ssh
+from .ssh import Ssh, kept
 from .transport import Local, Result, Transport
 
 PASSWORD_VARIABLE = "CYBERHUBS_SUDO_PASSWORD"
@@ -194,8 +194,13 @@ def failed(script: str, result: Result) -> CommandFailed:
     )
 
 
-def connect(target: str, identity_file: str | None = None, accept_new: bool = False) -> Host:
-    """The host called `target`: localhost, user@name:port, or an alias of ~/.ssh/config."""
+def connect(
+    target: str, identity_file: str | None = None, accept_new: bool = False, again: bool = False
+) -> Host:
+    """The host called `target`: localhost, user@name:port, or an alias of ~/.ssh/config.
+
+    `again`: by the connection that this process has to it already, if there is one.
+    """
     if target in ("localhost", "127.0.0.1"):
         return Host(Local())
-    return Host(Ssh(target, identity_file, accept_new))
+    return Host((kept if again else Ssh)(target, identity_file, accept_new))

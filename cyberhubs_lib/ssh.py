@@ -92,6 +92,17 @@ class Ssh:
         self.connection.close()
 
 
+_kept: dict[tuple[str, str | None, bool], Ssh] = {}
+
+
+def kept(target: str, identity_file: str | None = None, accept_new: bool = False) -> Ssh:
+    """The connection that this process has already, if it is still alive; otherwise a new one."""
+    key = (target, identity_file, accept_new)
+    if key not in _kept or not _kept[key].connection.is_connected:
+        _kept[key] = Ssh(*key)
+    return _kept[key]
+
+
 def _send(channel: paramiko.Channel, data: bytes) -> None:
     try:
         channel.sendall(data)

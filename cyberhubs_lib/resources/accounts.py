@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..host import Host
 from ..shell import sh
 from ..state import Resource, State
 from ..transport import Result
@@ -83,3 +85,11 @@ class Membership(Resource):
     def change(self, was: State) -> str:
         """Add, keeping the other groups."""
         return sh("usermod -aG {} {}", self.group, self.user)
+
+    @classmethod
+    def perform(
+        cls, host: Host, items: Sequence[tuple[Resource, State]], tell: Callable[[str], None]
+    ) -> None:
+        """Add, and log in again."""
+        super().perform(host, items, tell)
+        host.reconnect()
