@@ -124,9 +124,7 @@ def main() -> int:
             ours, script = best["cyberhubs"], bench.parts(targets)
             title = f"unchanged host, {latency} ms"
             per_runbook.append(lambda t=title, o=ours, s=script: show_parts(t, o, s))  # type: ignore
-            print(
-                f"{'':34} whole command of ours, three kernels started: {ours.more['whole']:.1f} s"
-            )
+            print(f"{'':34} whole command of ours, Python started: {ours.more['whole']:.1f} s")
         for latency, targets in ((0, bench.near), (2 * DELAY_MS, bench.far)):
             show(f"fresh host, without apt, {latency} ms", bench.without_apt(targets))
         print(f"\n{'':34} {'runbook':10} {'ours':>8} {'script':>10} {'/ script':>10}"
