@@ -6,14 +6,12 @@ clear() { docker rm -f "$container"; docker rmi -f "$image"; } >/dev/null 2>&1
 trap clear EXIT
 clear
 
-# The programs with their libraries. perl: a server of one line in what every Debian has. Its modules:
-# the few of Debian's perl-base, elsewhere all.
+# The image is nothing but the names that lead to /usr, which is lent to the container as it is. perl: a
+# server of one line in what every host has. SELinux would not let a container read the host's files.
 # shellcheck disable=SC2046 # words on purpose
-programs=$(for p in sh curl getent perl; do command -v $p; done)
-tar -chPf - $programs $(ldd $programs 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u) \
-    $(perl -e '@d = grep {-d} @INC; @b = grep {/perl-base/} @d; print join " ", @b ? @b : @d') 2>/dev/null |
-    docker import - "$image" >/dev/null
-docker run -d --name "$container" -p 127.0.0.1::8000 --log-driver none "$image" perl -e '
+tar -cf - -C / $(cd / && ls -d bin lib lib64 2>/dev/null) | docker import - "$image" >/dev/null
+docker run -d --name "$container" -p 127.0.0.1::8000 --log-driver none -v /usr:/usr:ro \
+    --security-opt label=disable "$image" perl -e '
     use IO::Socket::INET;
     my $s = IO::Socket::INET->new(LocalPort => 8000, Listen => 5) or die;
     while (my $c = $s->accept) { <$c>; print $c "HTTP/1.0 200 OK\r\n\r\n"; close $c }' >/dev/null || exit 0
