@@ -8,6 +8,7 @@ plan.py looks, plans, applies and looks again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from .host import Host, failed
 from .transport import Result
@@ -26,6 +27,7 @@ class Resource:
 
     label: str
     wanted: State
+    after: str = ""  # shell text to run after a change; once for neighbours that need the same
 
     @property
     def irreversible(self) -> str:
@@ -51,8 +53,12 @@ class Resource:
     @classmethod
     def change_all(cls, items: Sequence[tuple[Resource, State]]) -> str:
         """The changes of neighbours together; packages make one transaction of it."""
+        texts = []
+        for after, group in groupby(items, key=lambda item: item[0].after):
+            texts += [resource.change(was) for resource, was in group]
+            texts += [after] if after else []
         # each in a shell of its own: a umask or a variable of one must not reach the next
-        return "\n".join(f"(\n{resource.change(was)}\n)" for resource, was in items)
+        return "\n".join(f"(\n{text}\n)" for text in texts)
 
     @classmethod
     def perform(

@@ -29,6 +29,8 @@ class DockerData(Resource):
     volume: str
     may_stop: bool = False
 
+    after = RELOAD
+
     @property
     def label(self) -> str:  # type: ignore[override]
         """data in PATH."""
@@ -89,7 +91,7 @@ class DockerData(Resource):
         if at in (BOTH, OWN):
             return sh("echo {} >&2; exit 1", f"{self.path}: data on {at}: see the page")
         line = f"{self.source} {self.path} none bind,nofail,x-systemd.requires-mounts-for={self.volume}"
-        bind = sh("line={}\n", f"{line} 0 0") + edit(self.path) + RELOAD
+        bind = sh("line={}\n", f"{line} 0 0") + edit(self.path)
         mount = sh("[ {} -ef {} ] || mount {}\n", self.path, self.source, self.path)
         if at == SYSTEM:
             copied = copy(self.path, self.source) + take(self.source, bind)

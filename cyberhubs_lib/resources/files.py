@@ -21,7 +21,7 @@ class File(Resource):
     owner: str = "root:root"
     why: str = ""
     secret: bool = False
-    after: str = ""  # shell text to run when the file was changed
+    after: str = ""
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -57,9 +57,7 @@ class File(Resource):
 
     def change(self, was: State) -> str:
         """Written beside and moved into place."""
-        return put(self.content, self.path, self.mode, self.owner) + (
-            f"\n{self.after}" if self.after else ""
-        )
+        return put(self.content, self.path, self.mode, self.owner)
 
 
 def digest(content: bytes, secret: bool = False) -> str:

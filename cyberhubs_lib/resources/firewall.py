@@ -152,8 +152,8 @@ class Firewall(Resource):
                 " system.ssh_from or the port of ssh, and run this again",
             ) from None
         keep = (
-            f"systemctl stop {UNDO}.timer\n{TABLE} > {LOADED}\nsystemctl daemon-reload\n"
-            f"systemctl enable -q {UNIT}"
+            f"systemctl stop {UNDO}.timer\n{TABLE} > {LOADED}\n"
+            f"systemctl enable -q {UNIT}"  # which has systemd read the new unit, too
         )
         result = host.change(f"set -e\n{keep}")
         if result.code:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 
 import pytest
@@ -20,7 +21,7 @@ from cyberhubs_lib.resources.services import Service, TimeService
 from cyberhubs_lib.resources.tree import Tree
 from cyberhubs_lib.resources.trust import Authorities
 from cyberhubs_lib.site_host import Docker
-from cyberhubs_lib.state import Unknown, difference
+from cyberhubs_lib.state import Resource, Unknown, difference
 from cyberhubs_lib.transport import Result
 
 FACTS = parse_facts("open_files=20000\n")
@@ -141,6 +142,14 @@ def test_packages_are_one_transaction():
     script = Package.change_all([(Package("a"), None), (Package("b"), None)])
     assert script.count("apt-get") == 1
     assert script.endswith("install a b")
+
+
+def test_what_neighbours_need_after_their_change_is_done_once():
+    needs = {"/1": "echo A", "/2": "echo A", "/3": "", "/4": "echo A"}
+    files = [File(path, b"", after=after) for path, after in needs.items()]
+    script = Resource.change_all([(file, None) for file in files])
+    found = re.findall(r'mv -fT "\$t" (/\d)|^(echo A)$', script, re.MULTILINE)
+    assert [a or b for a, b in found] == ["/1", "/2", "echo A", "/3", "/4", "echo A"]
 
 
 def test_a_secret_never_shows_its_digest():
