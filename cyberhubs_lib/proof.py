@@ -20,11 +20,11 @@ from .cell import run_cell
 from .certificate_checks import Door, question, trust_of
 from .facts import Facts
 from .host import Host
-from .rendered import CHECK_USER
 from .report import Row
 from .served import shown
 from .shell import keep_secret, sh
 from .site import Site
+from .site_types import CHECK_USER
 
 START_SECONDS = 120
 CERTIFICATE_SECONDS = 60  # until an authority has given the first certificate; mostly it takes 5

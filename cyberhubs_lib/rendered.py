@@ -17,7 +17,6 @@ SERVER = Path(__file__).parent / "server"
 COPIED = (
     "compose*.yaml", "Caddyfile", "haproxy.cfg", "hub/*.py", "hub/templates/*.html", "standin/*.py",
 )  # fmt: skip
-CHECK_USER = "cyberhubs-check"
 STANDIN_CLIENT = "cyberhubs-standin"
 
 

@@ -51,9 +51,24 @@ def _host_name(name: str) -> bool:
     return all(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", p) for p in name.split("."))
 
 
+# The name under which the hub checks itself (runbook 09); server/hub/access.py has it, too.
+CHECK_USER = "cyberhubs-check"
+
+
+def _of_a_person(login: str) -> str:
+    if login.lower() == CHECK_USER:  # GitHub does not tell cases apart
+        raise ValueError(
+            f"{CHECK_USER} is the name under which the hub checks itself, and nobody is let in with"
+            " it: this person needs another GitHub login"
+        )
+    return login
+
+
 # with _ as in the logins that GitHub Enterprise manages (octocat_acme); its limit is 39
 Login = Annotated[
-    str, like(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", "a GitHub login: up to 39 letters, digits, - or _")
+    str,
+    like(r"[A-Za-z0-9][A-Za-z0-9_-]{0,38}", "a GitHub login: up to 39 letters, digits, - or _"),
+    AfterValidator(_of_a_person),
 ]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 # registry:port/group/name:tag@digest

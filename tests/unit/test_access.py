@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from access import CHECK_USER, Account, Lists, Window, decide, listed, parse
 
-from cyberhubs_lib import rendered
+from cyberhubs_lib import site_types
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=timezone.utc)
 OPEN = Window(NOW + timedelta(hours=1))
@@ -120,4 +120,4 @@ def test_the_last_second_of_a_window():
 
 
 def test_the_check_user_has_one_name_on_both_sides():
-    assert rendered.CHECK_USER == CHECK_USER
+    assert site_types.CHECK_USER == CHECK_USER

@@ -19,6 +19,11 @@ WRONG = {
     "impossible value": ("name: a\nlimits:\n  cpus: -1\n", ["line 3: limits.cpus", "greater"]),
     "bad login": ("name: a\n\nadmins:\n  - ok\n  - 'a b'\n", ["line 5: admins.1", "'a b'"]),
     "reserved characters in login": ("admins: [a@b]\n", ["line 1: admins.0", "39 letters"]),
+    "the check user as a person": (
+        "admins: [ada]\nallowed_users:\n  - CyberHubs-Check\n",
+        ["line 3: allowed_users.0", "the hub checks itself", "another GitHub login"],
+    ),
+    "the check user as an admin": ("admins: [cyberhubs-check]\n", ["line 1: admins.0"]),
     "login too long": (f"admins: [{'a' * 40}]\n", ["line 1: admins.0", "39 letters"]),
     "space in address": (
         "name: a\npublic_url: http://x y\n",
