@@ -57,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("up", help="all runbooks of a site, in order")
     one.add_argument("--site", required=True)
     one.add_argument("--dry-run", action="store_true", help="only show what would change")
-    one.add_argument("--confirm", default="", metavar="DEVICE", help="runbook 03 may format it")
+    one.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+                     help="for those that know it: -p confirm /dev/vdb lets 03 format it")  # fmt: skip
     one.set_defaults(do=_up)
 
     one = commands.add_parser(
@@ -118,7 +119,7 @@ def _ask_password(site_name: str, target: str) -> None:
 def _up(args: argparse.Namespace) -> int:
     site = load_site(args.site)
     _ask_password(args.site, "")
-    given = {"site": args.site, "dry_run": args.dry_run, "confirm": args.confirm}
+    given = {**parse_parameters(args.p), "site": args.site, "dry_run": args.dry_run}
     run_and_tell(["00_start_here", *drift.site_runbooks(site)], given)
     return 0
 

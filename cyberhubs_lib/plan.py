@@ -123,8 +123,7 @@ class Plan:
                 raise NotConfirmed(
                     f"{self.resources[i].label}: this cannot be undone, and confirm is {confirm!r}",
                     expected=f"confirm = {names!r}",
-                    todo=f"look at the plan; if it is right, run again with -p confirm {names},"
-                    f" or `up` with --confirm {names}",
+                    todo=f"look at the plan; if it is right, run again with -p confirm {names}",
                 )
 
     def _stop_if_changed(self, pending: list[int]) -> None:

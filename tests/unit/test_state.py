@@ -137,7 +137,7 @@ def test_irreversible_wants_its_name():
     p = plan(machine, Thing("a", "1", sharp=True))
     with pytest.raises(NotConfirmed, match="confirm is 'b'") as error:
         p.apply("b")
-    assert "-p confirm a, or `up` with --confirm a" in error.value.todo
+    assert "run again with -p confirm a" in error.value.todo
     assert machine.state == {}
     p.apply("a")
     assert machine.state == {"a": "1"}
