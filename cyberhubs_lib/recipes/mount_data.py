@@ -9,7 +9,8 @@ from ..params import Params
 from ..resources.files import File
 from ..resources.firewall import UNIT_FILE
 from ..resources.mount_keys import MountKey
-from ..resources.mount_units import COMMON, FOLDER, NFS, Far, access, merged, unit_text
+from ..resources.mount_units import COMMON, FOLDER, NFS, Far, access, mark, merged, unit_text
+from ..resources.old_mounts import OldMounts
 from ..resources.remote_mounts import PROGRAM, RemoteMount
 from ..resources.services import Service
 from ..site import Site
@@ -23,7 +24,7 @@ TIMER = "cyberhubs-mounts.timer"
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
-    """Without `mounts` in the site file nothing is asked for."""
+    """Without `mounts` in the site file there are none but those of other hands."""
     system = supported(facts)
     found = [remote(mount, site) for mount in site.mounts]
     kinds = {mount.kind for mount in site.mounts}
@@ -43,7 +44,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             ),
             "keys": [r for mount in found if mount.far for r in _keys(mount.far, mount.path)],
             "watch": _watch() if found else [],
-            "mounts": found,
+            "mounts": [*found, OldMounts(mark(site.name), tuple(r.path for r in found))],
         },
         checks=[
             *[c for m, r in zip(site.mounts, found, strict=True) for c in _checks(m, r, site)],
@@ -61,7 +62,7 @@ def remote(mount: Mount, site: Site) -> RemoteMount:
         far, kind = _far(mount, path), "fuse.sshfs"
         ours = far.sshfs_options(*_owner(mount, site))
     options = merged((access(mount.read_only), *COMMON, *ours), mount.options)
-    text = unit_text(mount.source, path, kind, options)
+    text = unit_text(site.name, mount.source, path, kind, options)
     return RemoteMount(path, text, mount.read_only, far, _advice(mount, site))
 
 
@@ -88,7 +89,7 @@ def _advice(mount: Mount, site: Site) -> str:
 
 
 def _wanted(count: int) -> Check:
-    found = f"{count} wanted" if count else "none: there is nothing to do"
+    found = f"{count} wanted" if count else "none"
     return Check("mounts in the site file", "true", lambda a: (True, found), "any number")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..shell import sh
 
 FOLDER = "/etc/cyberhubs/mounts"  # keys and known hosts, in folders named as the mounts are
-MARK = "# Written by runbook 05 from the site file (mounts:); change it there.\n"
+MARK = "# Written by runbook 05"  # begins each unit; server/mounts/cyberhubs-mounts looks for it
 
 COMMON = ("nosuid", "nodev", "nofail")
 # Not `hard`, the default, which waits for ever, and so do all who look at the directory: here a
@@ -93,7 +93,12 @@ def escape(path: str) -> str:
     return name.replace(".", r"\x2e", 1) if name.startswith(".") else name
 
 
-def unit_text(source: str, path: str, kind: str, options: tuple[str, ...]) -> str:
+def mark(site: str) -> str:
+    """The first line of a unit: whose it is, so that one site does not remove another's."""
+    return f"{MARK} from the site file of {site} (mounts:); change it there.\n"
+
+
+def unit_text(site: str, source: str, path: str, kind: str, options: tuple[str, ...]) -> str:
     """The unit. Its disk, if `path` lies on one, is waited for by systemd itself."""
     lines = f"""\
 [Unit]
@@ -110,4 +115,4 @@ TimeoutSec=20
 [Install]
 WantedBy=remote-fs.target
 """
-    return MARK + lines.replace("%", "%%")
+    return mark(site) + lines.replace("%", "%%")

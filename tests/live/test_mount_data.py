@@ -9,11 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
+from laws import planned
+from roll_back import differences, roll_back, state
 from testhost.testhost import TestHost
 
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.params import Params
 from cyberhubs_lib.recipes.mount_data import recipe
+from cyberhubs_lib.resources.mount_units import mark
+from cyberhubs_lib.resources.old_mounts import OldMounts
 from cyberhubs_lib.resources.remote_mounts import RemoteMount
 from cyberhubs_lib.sitefile import load_site
 
@@ -29,6 +33,7 @@ mounts:
   - {{kind: other, type: ext4, source: "{device}", path: /mnt/data/disk}}
 """
 SKY, WORK, DISK = "mount /mnt/data/deep-sky", "mount /mnt/user/work", "mount /mnt/data/disk"
+OLD, DRY = OldMounts.label, "Mounts (dry run: nothing is changed)"
 SKY_UNIT = r"mnt-data-deep\\x2dsky.mount"  # as a shell reads it
 DEBIAN = "id=debian\nversion=13\nsystem=Debian\nuser=debian\nservice_user=debian\nhome=/h\n"
 # A server of a user as the hub starts it, with nothing in it but a shell and two programs.
@@ -76,6 +81,12 @@ def site(server, far, tmp_path_factory):
     return str(file)
 
 
+@pytest.fixture(scope="module")
+def before(server, site):
+    """What there is before the first run with mounts."""
+    return state(server)
+
+
 @pytest.fixture(autouse=True)
 def _not_while_the_timer_is_near():
     """What a test takes away must not be mounted again before the runbook has looked."""
@@ -121,11 +132,12 @@ def test_a_site_without_mounts_says_so_and_changes_nothing(operator, server):
     assert done.code == 0, done.out
     assert snapshot(server) == before
     (row,) = done.reports["Requirements"]["rows"]
-    assert row["was"] == "none: there is nothing to do"
-    assert str(done.reports["Mounts"]["rows"]) == "[]"
+    assert row["was"] == "none"
+    (row,) = done.reports["Mounts"]["rows"]
+    assert (row["label"], row["was"]) == (OLD, "none")
 
 
-def test_a_dry_run_shows_all_and_changes_nothing(operator, server, site):
+def test_a_dry_run_shows_all_and_changes_nothing(operator, server, site, before):
     before = snapshot(server)
     done = run(operator, site, dry_run="true")
     assert done.code == 0, done.out
@@ -276,6 +288,7 @@ def test_files_that_a_mount_would_hide_are_not_hidden(operator, server, far, sit
     done = run(operator, str(more))
     assert done.code == 1
     assert "the place /mnt/data/full is 'holds files of its own'" in done.out
+    server.sh("rm -r /mnt/data/full")
 
 
 def test_systemd_takes_every_unit(server, site, tmp_path):
@@ -298,16 +311,49 @@ def test_systemd_takes_every_unit(server, site, tmp_path):
         assert (code, out) == (0, f"{mount.unit}\n")
 
 
-def test_roll_back_as_the_page_says(server):
-    import nbformat
+OF_OTHERS = """\
+{mark}[Mount]
+What=tmpfs
+Where=/mnt/data/{name}
+Type=tmpfs
+"""
 
-    nb = nbformat.read("runbooks/05_mount_data.ipynb", as_version=4)
-    (page,) = [c.source for c in nb.cells if c.source.startswith("## Roll back")]
-    script = "\n".join(re.findall(r"```bash\n(.*?)```", page, re.S))
-    script = script.replace("mnt-data-observations", "mnt-user-work").replace(
-        "data/observations", "user/work"
-    )
-    code, out = server.sh("set -e\n" + script.replace("sudo ", ""))
-    assert code == 0, out
+
+def test_a_mount_that_left_the_site_file_goes(operator, server, in_process, site, tmp_path):
+    """With its key, also while somebody is in it; those of other hands and other sites stay."""
+    for name, line in (("hand", "# by hand\n"), ("other", mark("other"))):
+        unit = OF_OTHERS.format(mark=line, name=name)
+        server.sh(f"printf '%s' '{unit}' > /etc/systemd/system/mnt-data-{name}.mount")
+    server.sh("systemctl daemon-reload; systemctl start mnt-data-hand.mount mnt-data-other.mount")
+    server.sh("docker exec -d cyberhubs-mounts-user-ada /bin/sh -c 'cd /user/work; exec sleep 999'")
+    less = tmp_path / "less.yaml"
+    text = Path(site).read_text()
+    less.write_text(re.sub(r"(?s)  - {kind: sshfs[^}]*srv/work.*?}\n", "", text))
+    before = snapshot(server)
+    dry = run(operator, str(less), dry_run="true")
+    assert dry.rows("would change") == [OLD]
+    (row,) = [row for row in dry.reports[DRY]["rows"] if row["label"] == OLD]
+    assert row["was"] == "/mnt/user/work"
+    assert snapshot(server) == before
+    done = run(operator, str(less))
+    assert done.code == 0, done.out
+    assert done.rows("changed") == [OLD]
     assert server.sh("findmnt /mnt/user/work")[0] != 0
-    assert server.sh("ls /etc/systemd/system/cyberhubs-mounts* 2>/dev/null")[1] == ""
+    assert server.sh("ls -d /etc/cyberhubs/mounts/mnt/user /mnt/user/work")[0] != 0
+    assert inside(server, "ls /user/work")[0] != 0
+    assert server.sh("findmnt -n /mnt/data/hand && findmnt -n /mnt/data/other")[0] == 0
+    assert planned("05_mount_data", site=str(less)) == []
+    server.sh("systemctl stop mnt-data-hand.mount mnt-data-other.mount;"
+              " rm /etc/systemd/system/mnt-data-{hand,other}.mount; rmdir /mnt/data/{hand,other};"
+              " systemctl daemon-reload")  # fmt: skip
+
+
+def test_roll_back_as_the_page_says(operator, server, site, before, tmp_path):
+    """One mount as the site file does it, one by hand, the last by the page without any."""
+    words = {"mnt-data-observations": "mnt-data-disk", "data/observations": "data/disk",
+             "PACKAGES": "sshfs"}  # fmt: skip
+    none = tmp_path / "none.yaml"
+    none.write_text(Path(site).read_text().partition("mounts:")[0])
+    roll_back(server, "05_mount_data", **words)
+    assert run(operator, str(none)).rows("changed") == [OLD]
+    assert differences(before, state(server)) == []

@@ -10,7 +10,8 @@ from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.params import Params
 from cyberhubs_lib.recipes.mount_data import recipe, remote
 from cyberhubs_lib.resources.mount_keys import MountKey
-from cyberhubs_lib.resources.mount_units import Far, escape, merged
+from cyberhubs_lib.resources.mount_units import Far, escape, mark, merged
+from cyberhubs_lib.resources.old_mounts import OldMounts
 from cyberhubs_lib.resources.remote_mounts import PROGRAM, RemoteMount, not_there
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.sitefile import SITES, load_site
@@ -212,6 +213,22 @@ def test_only_enabling_leaves_the_mount_alone():
     assert "again" in wanted.change({**was, "unit": "other"})
 
 
+@pytest.mark.parametrize(
+    ("text", "mounted"),
+    [
+        ("", "none"),
+        ("mnt-data-sky.mount:Where=/mnt/data/sky\n", "none"),  # is kept
+        ("mnt-a.mount:Where=/mnt/a\nmnt-b\\x2dc.mount:Where=/mnt/b-c\n", "/mnt/a, /mnt/b-c"),
+        ("mnt-a.mount:Where=/\nx.mount:Where=\n.mount:Where=/\n.mount:Where=\n", "none"),
+        ("grep: x: No such file\n", "none"),
+    ],
+)
+def test_which_mounts_are_old(text, mounted):
+    old = OldMounts(mark("s"), ("/mnt/data/sky",))
+    lines = "".join(f"/etc/systemd/system/{line}\n" for line in text.splitlines())
+    assert old.parse(Result(0, lines)) == {"mounted": mounted}
+
+
 def test_the_error_names_what_did_not_come_and_the_line_to_add():
     sky, work = unit(**SKY), unit(**{**SKY, "path": "user/work", "read_only": False})
     was = {**sky.wanted, "now": "not mounted", "public": "KEY"}
@@ -223,11 +240,11 @@ def test_the_error_names_what_did_not_come_and_the_line_to_add():
 # --- the runbook ----------------------------------------------------------------------------------
 
 
-def test_without_mounts_nothing_is_asked_for():
+def test_without_mounts_only_old_ones_are_asked_for():
     wanted = recipe(DEBIAN, Site(), Params())
-    assert not any(wanted.steps.values())
+    assert [r for step in wanted.steps.values() for r in step] == [OldMounts(mark("default"), ())]
     assert not wanted.checks
-    assert wanted.requirements[0].expect(Result(0))[1] == "none: there is nothing to do"
+    assert wanted.requirements[0].expect(Result(0))[1] == "none"
 
 
 def test_packages_are_those_of_the_kinds():
@@ -240,7 +257,7 @@ def test_the_entry_that_the_example_shows_can_be_mounted(tmp_path):
     entry = re.search(r"(?ms)^#  - kind: sshfs.*?(?=^mounts:)", text)[0]
     lines = [line.removeprefix("#") for line in entry.splitlines()]
     (tmp_path / "s.yaml").write_text("\n".join(["mounts:", *lines]))
-    (mount,) = recipe(DEBIAN, load_site(str(tmp_path / "s.yaml")), Params()).steps["mounts"]
+    mount, _ = recipe(DEBIAN, load_site(str(tmp_path / "s.yaml")), Params()).steps["mounts"]
     assert isinstance(mount, RemoteMount)
     assert mount.path == "/mnt/data/sky"
 
