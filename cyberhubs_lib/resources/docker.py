@@ -14,6 +14,7 @@ from ..transport import Result
 from .packages import APT_GET, Manager
 
 DAEMON_JSON = "/etc/docker/daemon.json"
+BEFORE = f"{DAEMON_JSON}.before"  # as it was before the first change, for the way back; empty: none
 # docs.docker.com/reference/cli/dockerd/#configuration-reload-behavior: these need no restart
 RELOADED = {"live-restore", "registry-mirrors"}
 
@@ -129,7 +130,12 @@ class DaemonSettings(Resource):
         text = json.dumps({**kept, **self.values}, indent=2) + "\n"
         restart = "" if self._changed(was) <= RELOADED else "sleep 1; systemctl restart docker"
         tell = f"if systemctl is-active -q docker; then systemctl reload docker; {restart}\nfi"
-        return put(text.encode(), DAEMON_JSON, "644", "root:root") + f"\n{tell}"
+        keep = f"[ -e {BEFORE} ] || cp -p {DAEMON_JSON} {BEFORE} 2>/dev/null || : > {BEFORE}\n"
+        return (
+            f"mkdir -p /etc/docker\n{keep}"
+            + put(text.encode(), DAEMON_JSON, "644", "root:root")
+            + f"\n{tell}"
+        )
 
 
 ABSENT = "absent"  # is no JSON, so no value can be mistaken for it

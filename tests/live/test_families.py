@@ -4,19 +4,18 @@ dnf, rpm, its database, signatures, systemd and the engine are real; the package
 test (testhost/redhat.sh), and SELinux is not there.
 """
 
-import json
-import re
-
+import laws
 import pytest
+from roll_back import roll_back
 from testhost.testhost import TestHost
 
-from cyberhubs_lib import start
-from cyberhubs_lib.table import RUNBOOKS_DIR
+from cyberhubs_lib.recipes.prepare_os import SYSCTLS
 
 SITE = """\
 name: {name}
 host: {host}
 public_url: http://127.0.0.1:8000
+service_user: astro
 ca_certificates: [{ca}]
 system: {{ssh_hardening: true, restart_at: "{at}"}}
 docker: {{{docker}}}
@@ -53,15 +52,8 @@ class Family:
         return done
 
     def changed(self, runbook):
-        """What one run changes, called in this process: the same, without the notebook around it."""
-        run = start(runbook, site=self.site())
-        run.requirements()
-        rows = []
-        for step in run.recipe.steps:
-            run.plan(step)
-            rows += run.apply(step).rows
-        run.verify()
-        return [row.label for row in rows if row.status == "changed"]
+        """What one run changes, called in this process."""
+        return laws.changed(runbook, site=self.site())
 
     def again(self, runbook):
         """A run with nothing to do: no change, no touched file, 3 round trips."""
@@ -187,7 +179,7 @@ def test_04_the_engine_comes_from_the_signed_repository(el9):
         ("rm /etc/pki/rpm-gpg/docker.asc", "repository docker"),
         ("rpm -e docker-compose-plugin", "Docker engine"),
         ("systemctl disable -q docker", "service docker.service"),
-        ("gpasswd -d debian docker", "debian in group docker"),
+        ("gpasswd -d astro docker", "astro in group docker"),
     ],
 )
 def test_04_what_was_tampered_with_is_shown_and_put_right(el9, in_process, tamper, shown):
@@ -216,21 +208,30 @@ def test_04_a_source_that_the_system_lacks_is_said(el9):
     assert "docker.source is 'distribution'" in done.out
 
 
-@pytest.mark.parametrize("runbook", ["04_install_docker", "02_prepare_os"])
+THEIRS = "docker-ce docker-ce-cli containerd.io docker-compose-plugin"
+BACK = {
+    "04_install_docker": (
+        {"ACCOUNT": "astro", "PACKAGES": THEIRS},
+        {"Docker engine", "repository docker", "service docker.service", "astro in group docker",
+         "file /etc/docker/daemon.json"},
+    ),
+    "02_prepare_os": (
+        {"ACCOUNT": "astro", "CERTIFICATE": "own", "PACKAGES": "fuse-sshfs wget"},
+        {"certificate authorities of the site", "package fuse-sshfs", "package wget", "account astro",
+         "service dnf-automatic-install.timer", "timer cyberhubs-restart.timer", "firewall",
+         "file /etc/systemd/system/cyberhubs-restart.service",
+         "file /etc/ssh/sshd_config.d/10-cyberhubs.conf", *SYSCTLS},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("runbook", BACK)
 def test_the_way_back_on_the_page_is_one(el9, runbook):
-    """The commands for dnf under `Roll back`, as they stand there."""
-    text = (RUNBOOKS_DIR / f"{runbook}.ipynb").read_text()
-    cells = ["".join(cell["source"]) for cell in json.loads(text)["cells"]]
-    (back,) = [cell for cell in cells if cell.startswith("## Roll back")]
-    (script,) = re.findall(r"```sh\n(.*?)```", back, re.S)
-    code, out = el9.sh("set -e\n" + script.replace("NAME", "own"), user="debian")
-    assert code == 0, out
-    gone = {"04_install_docker": ["Docker engine", "repository docker", "service docker.service"],
-            "02_prepare_os": ["certificate authorities of the site", "package fuse-sshfs",
-                              "service dnf-automatic-install.timer", "timer cyberhubs-restart.timer",
-                              "file /etc/systemd/system/cyberhubs-restart.service"]}  # fmt: skip
+    """The plan then shows what was undone."""
+    words, gone = BACK[runbook]
+    roll_back(el9.server, runbook, "dnf", **words)
     done = el9.run(runbook, dry_run="true")
-    assert set(done.rows("would change") + done.rows("unknown")) == set(gone[runbook])
+    assert set(done.rows("would change") + done.rows("unknown")) == gone
 
 
 def test_amazon_02_says_what_is_lacking(amazon):

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from roll_back import differences, roll_back, state
 from testhost.testhost import TestHost
 
 SITE = """\
@@ -54,8 +55,16 @@ def site(server, key, tmp_path):
     return write
 
 
-def test_a_key_with_another_fingerprint_is_not_trusted(operator, server, site):
-    assert operator.papermill("02_prepare_os", site=site()).code == 0
+@pytest.fixture(scope="module")
+def before(operator, server, key, tmp_path_factory):
+    """What there is after runbook 02."""
+    file = tmp_path_factory.mktemp("site") / "engine.yaml"
+    file.write_text(SITE.format(host=server.host, key=key))
+    assert operator.papermill("02_prepare_os", site=str(file)).code == 0
+    return state(server)
+
+
+def test_a_key_with_another_fingerprint_is_not_trusted(operator, server, site, before):
     done = operator.papermill("04_install_docker", site=site(fingerprint="AB" * 20))
     assert done.code == 1
     assert "file:///srv/repository/debian/gpg holds another key than ABAB" in done.out
@@ -134,3 +143,9 @@ def test_the_metadata_address_is_closed_by_the_packet_filter(operator, server, s
 
 def test_nothing_of_the_proof_is_left(server):
     assert server.sh("docker ps -aq -f name=probe; docker images -q cyberhubs/probe")[1] == ""
+
+
+def test_roll_back_as_the_page_says(server, before):
+    packages = "docker-ce docker-ce-cli containerd.io docker-compose-plugin"
+    roll_back(server, "04_install_docker", ACCOUNT="debian", PACKAGES=packages)
+    assert differences(before, state(server)) == []

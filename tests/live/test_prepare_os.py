@@ -2,13 +2,17 @@
 
 import socket
 import time
+from pathlib import Path
 
 import pytest
+from roll_back import differences, roll_back, state
 
 SITE = """\
 name: os
 host: {host}
 public_url: http://127.0.0.1:8000
+service_user: astro
+ca_certificates: [{ca}]
 system: {{ssh_hardening: true, open_ports: [8082], restart_at: "04:30"}}
 """
 # What answers on a port: bash alone, on minimal hosts there is nothing else.
@@ -19,11 +23,23 @@ LISTEN += 'ReuseAddr=>1); while($c=$s->accept){{print $c "hello\\n"; close $c}}\
 
 
 @pytest.fixture(scope="module")
-def site(server, tmp_path_factory):
-    """Its site file."""
-    file = tmp_path_factory.mktemp("site") / "os.yaml"
-    file.write_text(SITE.format(host=server.host))
+def site(operator, server, tmp_path_factory):
+    """Its site file, with a certificate authority of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    operator.call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=own",
+                  "-keyout", str(folder / "key"), "-out", str(folder / "own.crt"))  # fmt: skip
+    file = folder / "os.yaml"
+    file.write_text(SITE.format(host=server.host, ca=folder / "own.crt"))
     return str(file)
+
+
+@pytest.fixture(scope="module")
+def before(operator, server, site):
+    """What there is before the first run, and the packages that this will install."""
+    dry = operator.papermill("02_prepare_os", site=site, dry_run="true").rows("would change")
+    names = [row.removeprefix("package ") for row in dry if row.startswith("package ")]
+    clock = ["systemd-timesyncd"] if "a service that keeps the clock" in dry else []
+    return state(server), [*clock, *(name for name in names if name != "index")]
 
 
 def answers(server, port):
@@ -45,7 +61,7 @@ def listen(server):
     raise AssertionError("nothing listens")
 
 
-def test_the_plan_names_what_would_be_closed(operator, server, site):
+def test_the_plan_names_what_would_be_closed(operator, server, site, before):
     listen(server)
     assert [answers(server, port) for port in (80, 8081, 8082)] == [True] * 3
     done = operator.papermill("02_prepare_os", site=site)
@@ -108,10 +124,8 @@ def test_nobody_is_locked_out(operator, server, site, tmp_path):
     """Rules that shut out the operator go by themselves, and nothing is enabled."""
     server.sh("systemctl disable -q cyberhubs-firewall; nft delete table inet cyberhubs")
     file = tmp_path / "narrow.yaml"
-    text = SITE.format(host=server.host).replace(
-        "ssh_hardening", "ssh_from: [192.0.2.0/24], ssh_hardening"
-    )
-    file.write_text(text)
+    narrow = "ssh_from: [192.0.2.0/24], ssh_hardening"
+    file.write_text(Path(site).read_text().replace("ssh_hardening", narrow))
     done = operator.papermill("02_prepare_os", site=str(file))
     assert done.code == 1
     assert "no new ssh connection came through" in done.out
@@ -151,3 +165,14 @@ def test_another_firewall_is_not_fought(operator, server, site):
     assert done.code == 1
     assert "other firewalls is 'ufw'" in done.out
     server.sh("systemctl stop ufw")
+
+
+def test_roll_back_as_the_page_says(server, before):
+    there, packages = before
+    # swap cannot be made here: the machine's own counts. As the runbook would leave it:
+    server.sh("touch /swapfile; echo '/swapfile none swap sw 0 0' >> /etc/fstab")
+    words = {"ACCOUNT": "astro", "CERTIFICATE": "own", "PACKAGES": " ".join(packages)}
+    roll_back(server, "02_prepare_os", **words)
+    packages_made = ["systemd-timesync:", "/lib/python3", "/etc/(inputrc|networks|python3)"]
+    stays = ["/home/astro", *packages_made]
+    assert differences(there, state(server), *stays) == []

@@ -8,14 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import nbformat
 import pytest
+from roll_back import roll_back
 from testhost.testhost import TestHost
 
 from cyberhubs_lib import start
 from cyberhubs_lib.change import UNIT
 from cyberhubs_lib.errors import NotConfirmed, PreconditionFailed
-from cyberhubs_lib.table import path
 
 RUNBOOK = "03_prepare_storage"
 
@@ -366,11 +365,7 @@ def test_data_on_both_disks_are_for_somebody_to_decide(operator, server, in_proc
 
 
 def test_roll_back_as_the_page_says(server):
-    page = "".join(c.source for c in nbformat.read(path(RUNBOOK), as_version=4).cells)
-    section = page[page.index("## Roll back") : page.index("## If it fails")]
-    for block in re.findall(r"```bash\n(.*?)```", section, re.S):
-        code, out = server.sh(f"set -e\n{block}", "debian")
-        assert code == 0, out
+    roll_back(server, RUNBOOK)
     assert server.sh("findmnt /mnt; grep -E 'docker|containerd| /mnt ' /etc/fstab")[0] != 0
     assert server.sh("docker start one two")[1] == "one\ntwo\n"
     assert server.sh("cat /var/lib/docker/volumes/two/_data/file")[1] == "kept\n"

@@ -7,6 +7,7 @@ nothing and touches no file; what somebody tampers with is exactly what the next
 import sys
 
 import pytest
+from roll_back import differences, roll_back, state
 
 # Docker's own data are left out: runbook 04 proves itself with a container that it removes again.
 SNAPSHOT = (
@@ -103,7 +104,13 @@ def test_03_shows_exactly_what_was_tampered_with(operator, server):
     assert operator.papermill("03_prepare_storage", **params).code == 0
 
 
-def test_04_installs_an_engine_that_runs_containers(operator, server):
+@pytest.fixture(scope="module")
+def before_04(server):
+    """What there is after runbook 03."""
+    return state(server)
+
+
+def test_04_installs_an_engine_that_runs_containers(operator, server, before_04):
     done = operator.papermill("04_install_docker", host=server.host)
     assert done.code == 0, done.out
     assert "a container runs" in done.rows("ok")
@@ -156,3 +163,9 @@ def test_drift_that_cannot_be_told_is_no_drift(operator):
     assert done.code == 1
     assert "no ssh server answered" in done.out
     assert "Traceback" not in done.out
+
+
+def test_04_roll_back_as_the_page_says(server, before_04):
+    packages = "docker.io docker-cli docker-compose iptables"
+    roll_back(server, "04_install_docker", ACCOUNT="debian", PACKAGES=packages)
+    assert differences(before_04, state(server)) == []

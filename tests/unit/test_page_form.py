@@ -5,6 +5,7 @@ import re
 
 import nbformat
 import pytest
+from roll_back import blocks
 
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.site import Site
@@ -78,6 +79,18 @@ def test_irreversible_steps_carry_a_warning(book):
     name, nb = book
     if "confirm" in RUNBOOKS[name].params.model_fields:
         assert any("```{warning}" in c.source for c in nb.cells)
+
+
+@pytest.mark.parametrize("manager", ["apt", "dnf"])
+def test_the_way_back_is_commands(book, manager):
+    """tests/live and tests/chain type them on servers."""
+    name, _ = book
+    if name == "00_start_here":  # changes nothing
+        return
+    lines = [line for block in blocks(name, manager) for line in block.splitlines()]
+    assert lines
+    assert [line for line in lines if not re.match("sudo |cd |for |# ", line)] == []
+    assert "**cannot be" in "".join(c.source for c in book[1].cells)
 
 
 def test_no_parameter_is_a_secret(book):
