@@ -6,10 +6,15 @@ import sys
 import httpx
 import pytest
 import rehearsal
+from laws import at_work, changed, kill_at_each_cell, kill_when, planned, until
+from roll_back import differences, roll_back, state
 from testhost.testhost import TestHost
 
+from cyberhubs_lib import start
 from cyberhubs_lib.certificate_checks import ROOT
+from cyberhubs_lib.contexts import VERSION
 from cyberhubs_lib.engine import engine
+from cyberhubs_lib.errors import HostBusy, HostChanged
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
 from cyberhubs_lib.proof import log_in
 from cyberhubs_lib.served import trust
@@ -17,6 +22,33 @@ from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.table import RUNBOOKS
 
 READABLE = "find / -xdev -type f -perm -o=r -size -2M ! -path '/proc/*' ! -path '/sys/*'"
+
+HUB = [name for name, entry in RUNBOOKS.items() if entry.root == "remote"]
+HOME = "/opt/cyberhubs/rehearsal"
+BASE, EDGE = f"cyberhubs/base:{VERSION}", f"cyberhubs/edge:{VERSION}"
+# How it is known that a runbook is in the middle of its work: one image of some, not all services.
+MIDDLE = {
+    "08_get_images": f"docker image inspect {BASE}",
+    "09_launch_hub": "docker ps -q --filter name=cyberhubs-rehearsal | grep .",
+}
+# What a run with nothing to do must not touch: files, images, containers and since when they run.
+SNAPSHOT = f"""
+find /etc /usr/local {HOME} -xdev -printf '%p %i %m %U:%G %T@\\n' | sort | sha256sum
+find {HOME} -printf '%p %i %m %U:%G %T@\\n' | sort
+docker images -a --no-trunc --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | sort
+docker ps -aq | sort | xargs -r docker inspect -f '{{{{.Id}}}} {{{{.State.StartedAt}}}}'
+docker volume ls -q; docker network ls -q --no-trunc
+"""
+
+
+def snapshot(server):
+    return server.sh(f"{{ {SNAPSHOT} }} 2>/dev/null; true")[1].splitlines()
+
+
+@pytest.fixture(scope="module")
+def before():
+    """Runbook -> what there was on the server before it."""
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +68,18 @@ def run(chain, name):
 
 
 @pytest.mark.parametrize("name", RUNBOOKS)
-def test_runbook(chain, name):
+def test_runbook(chain, before, name):
+    """Those of the hub first dry, then killed at work and at each cell: the run goes on from there."""
+    operator, server, site = chain
+    if name in HUB:
+        before[name], untouched = state(server), snapshot(server)
+        dry = operator.papermill(name, site=str(site), dry_run="true")
+        assert dry.code == 0, dry.out
+        assert dry.rows("would change") or dry.rows("unknown")
+        assert snapshot(server) == untouched
+        if name in MIDDLE:
+            kill_when(lambda: server.sh(MIDDLE[name])[0] == 0, operator, name, site=str(site))
+        kill_at_each_cell(operator, name, site=str(site))
     done = run(chain, name)
     assert done.rows("failed") == done.rows("unknown") == []
 
@@ -53,12 +96,80 @@ def test_somebody_from_outside_is_let_in(chain):
 
 
 def test_all_of_it_once_more_by_one_command_changes_nothing(chain):
-    operator, _, site = chain
+    operator, server, site = chain
+    before = snapshot(server)
     done = operator.call(sys.executable, "-m", "cyberhubs_lib", "up", "--site", str(site))
     assert done.code == 0, done.out
+    assert snapshot(server) == before
     lines = done.out.splitlines()
     assert [line.split()[0] for line in lines] == list(RUNBOOKS)
     assert all(" ok" in line and "changed" not in line for line in lines)
+
+
+TAMPER = [
+    ("06_configure_hub", "echo >> hub.json", [f"file {HOME}/hub.json"]),
+    ("06_configure_hub", "chown root hub", [f"directory {HOME}/hub"]),
+    ("06_configure_hub", "chmod 644 secrets/check_token", [f"secret {HOME}/secrets/check_token"]),
+    ("06_configure_hub", "rm haproxy.cfg; chmod 600 Caddyfile",
+     [f"file {HOME}/Caddyfile", f"file {HOME}/haproxy.cfg"]),
+    ("08_get_images", f"docker rmi -f {BASE}", [f"image {BASE}"]),
+    ("08_get_images", f"docker tag {BASE} {EDGE}", [f"image {EDGE}"]),  # of another recipe
+    ("09_launch_hub", "docker stop -t 1 cyberhubs-rehearsal-caddy-1", ["service caddy"]),
+    ("09_launch_hub", "docker rm -f cyberhubs-rehearsal-hub-1", ["service hub"]),
+    ("09_launch_hub", "sleep 1; touch secrets/proxy_token",  # younger than the containers
+     ["service proxy", "service hub", "service standin"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "tamper", "shown"), TAMPER)
+def test_what_was_tampered_with_is_shown_and_put_right(chain, in_process, name, tamper, shown):
+    site = str(chain[2])
+    code, out = chain[1].sh(f"cd {HOME} && {tamper}")
+    assert code == 0, out
+    assert planned(name, site=site) == shown
+    assert changed(name, site=site) == shown
+    assert planned(name, site=site) == []
+
+
+SYSCTLS, DAEMON = "/etc/sysctl.d/60-cyberhubs.conf", "/etc/docker/daemon.json"
+MEANWHILE = [  # before the plan, and between plan and apply
+    ("02_prepare_os", "limits", f"rm {SYSCTLS}", f"echo kernel.pid_max = 999999 > {SYSCTLS}"),
+    ("03_prepare_storage", "directories", "chmod 700 /mnt/user", "chmod 711 /mnt/user"),
+    ("04_install_docker", "settings", f"echo '{{}}' > {DAEMON}",
+     f"""echo '{{"debug": false}}' > {DAEMON}"""),
+    ("05_mount_data", "mounts", "systemctl stop mnt-data-archive.mount",
+     "systemctl start mnt-data-archive.mount"),
+    ("06_configure_hub", "settings", "echo 1 >> hub.json", "echo 2 >> hub.json"),
+    ("08_get_images", "base", f"docker rmi -f {BASE}", f"docker tag {EDGE} {BASE}"),
+    ("09_launch_hub", "services", "docker stop -t 1 cyberhubs-rehearsal-caddy-1",
+     "docker start cyberhubs-rehearsal-caddy-1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "step", "tamper", "then"), MEANWHILE)
+def test_a_host_that_changed_since_the_plan_is_left_alone(
+    chain, in_process, name, step, tamper, then
+):
+    _, server, site = chain
+    server.sh(f"cd {HOME} && {tamper}")
+    run = start(name, site=str(site))
+    run.requirements()
+    run.plan(step)
+    server.sh(f"cd {HOME} && {then}")
+    before = snapshot(server)
+    with pytest.raises(HostChanged, match="nothing was changed"):
+        run.apply(step)
+    assert snapshot(server) == before
+    changed(name, site=str(site))
+
+
+def test_the_second_of_two_says_who_is_first(chain, in_process):
+    operator, server, site = chain
+    with at_work(operator, server) as first:
+        for name in list(RUNBOOKS)[1:]:
+            assert planned(name, site=str(site)) == []  # to look is allowed
+            with pytest.raises(HostBusy, match=f"04_install_docker by .*, process {first.pid}"):
+                changed(name, site=str(site))
 
 
 def test_drift_looks_at_the_hub_too(chain):
@@ -95,10 +206,27 @@ def test_no_secret_is_anywhere_it_should_not_be(chain):
 
 
 def test_the_hub_comes_back_after_a_restart_of_the_server(chain):
-    chain[1].reboot()
+    """By itself, before any runbook; and who was logged in still is, with the same server."""
+    _, server, site = chain
+    hub = load_site(str(site)).public_url
+    with httpx.Client(base_url=hub, timeout=30, follow_redirects=True) as browser:
+        page = browser.get("/hub/oauth_login")
+        assert browser.post(page.url, data={"login": "ben"}).status_code == 200
+        server.reboot()
+        until(lambda: answers(f"{hub}/hub/health"), 90)
+        home = browser.get("/hub/home")
+        assert home.url.path == "/hub/home"
+        assert 'user: "ben"' in home.text
     done = run(chain, "09_launch_hub")
-    assert done.rows("changed") == [] or done.rows("failed") == []
+    assert done.rows("changed") == []
     assert "a cell in a new server prints" in done.rows("ok")
+
+
+def answers(url):
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 GITHUB = """\
@@ -154,3 +282,12 @@ def test_a_service_account_of_its_own_and_sudo_with_a_password(chain, tmp_path, 
             assert client.ping()
     finally:
         del os.environ[PASSWORD_VARIABLE]
+
+
+def test_roll_back_as_the_pages_say(chain, before):
+    """From the last runbook of the hub to the first; another hub on this server stays."""
+    _, server, _ = chain
+    for name in reversed(HUB):
+        roll_back(server, name, **({} if name.startswith("08") else {"SITE": "rehearsal"}))
+        stays = ["astro", "/opt/cyberhubs/github", " /etc/", ":x:", "/mnt/jupyterhub_users/"]
+        assert differences(before[name], state(server), *stays) == []

@@ -1,6 +1,5 @@
 """Runs that break off: the network, a kill at any moment, two at once. The next run ends the work."""
 
-import json
 import os
 import re
 import signal
@@ -8,26 +7,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from laws import at_work, changing, kill_at_each_cell, until
 from testhost.relay import Relay
 
 from cyberhubs_lib import ssh
-from cyberhubs_lib.change import UNIT
 from cyberhubs_lib.errors import ConnectionLost
 from cyberhubs_lib.host import connect
-
-
-def until(condition, seconds=60):
-    for _ in range(seconds * 10):
-        if condition():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not happen")
-
-
-def changing(server):
-    return server.sh(f"systemctl is-active -q {UNIT}")[0] == 0
 
 
 def test_a_change_ends_well_although_the_connection_broke(operator, server, in_process):
@@ -75,11 +63,7 @@ def test_a_quiet_command_is_no_dead_line(server, in_process, monkeypatch):
 
 
 def test_the_second_of_two_runs_says_who_holds_the_lock(operator, server):
-    text = f"from cyberhubs_lib.host import connect; h = connect({server.host!r});"
-    text += "h.runbook = '04_install_docker'; h.change('echo at work; sleep 30')"
-    first = subprocess.Popen([sys.executable, "-c", text], env=operator.environment())
-    try:
-        until(lambda: changing(server))
+    with at_work(operator, server) as first:
         second = operator.papermill("02_prepare_os", host=server.host)
         assert second.code == 1
         assert "is being changed by 04_install_docker by" in second.out
@@ -87,9 +71,6 @@ def test_the_second_of_two_runs_says_who_holds_the_lock(operator, server):
         advice = re.search(r"`(sudo [^`]+)` on the host shows its work", second.out)[1]
         assert server.sh(f"timeout 2 {advice}", user="debian")[1] == "at work\n"
         assert operator.papermill("02_prepare_os", host=server.host, dry_run="true").code == 0
-    finally:
-        first.kill()
-        server.sh(f"systemctl stop {UNIT}")
 
 
 def kill(run):
@@ -109,26 +90,36 @@ def test_killed_in_the_middle_of_the_packages_it_goes_on(operator, server):
     assert operator.papermill("02_prepare_os", host=server.host).rows("changed") == []
 
 
-@pytest.mark.parametrize("runbook", ["02_prepare_os", "03_prepare_storage", "04_install_docker"])
+# The server mounts a directory of its own by ssh, and accepts its own key when there is one.
+MOUNTS = """\
+host: {host}
+mounts:
+  - {{kind: sshfs, source: "debian@127.0.0.1:/srv", host_key: "{key}", path: data/sky}}
+  - {{kind: other, type: tmpfs, source: tmpfs, path: data/scratch}}
+"""
+# Files that a change removes or renames at its end.
+LEFT = (
+    "find /run/cyberhubs /etc /usr/local -xdev -path '/run/cyberhubs/*' -o -name '.cyberhubs.*'"
+    " -o -name 'fstab.*' -o -name '*cyberhubs.conf.*'"
+)
+ACCEPT = "cat /etc/cyberhubs/mounts/mnt/data/sky/key.pub >> ~debian/.ssh/authorized_keys"
+
+
+RUNBOOKS = ["02_prepare_os", "03_prepare_storage", "04_install_docker", "05_mount_data"]
+
+
+@pytest.mark.parametrize("runbook", RUNBOOKS)
 def test_stopped_before_any_cell_it_goes_on(operator, server, runbook, tmp_path):
-    """The cells up to the n-th in one process that is then killed, for all n; then all of it."""
-    with open(f"runbooks/{runbook}.ipynb") as file:
-        cells = json.load(file)["cells"]
-    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
-    env = operator.environment(
-        CYBERHUBS_TEST="1", CYBERHUBS_HOST=server.host, CYBERHUBS_DEVICE=str(server.device),
-        CYBERHUBS_CONFIRM=str(server.device),
-    )  # fmt: skip
-    for n in range(1, len(code)):
-        script = tmp_path / f"{n}.py"
-        script.write_text("\n".join([*code[:n], "import os, signal",
-                                     "os.kill(os.getpid(), signal.SIGKILL)"]))  # fmt: skip
-        done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True)
-        assert done.returncode == -signal.SIGKILL, done.stderr
-    more = {"device": str(server.device), "confirm": str(server.device)}
-    params = more if runbook.startswith("03") else {}
+    params = {"host": server.host}
+    if runbook.startswith("03"):
+        params |= {"device": str(server.device), "confirm": str(server.device)}
+    if runbook.startswith("05"):
+        key = server.sh("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")[1].strip()
+        params = {"site": str(tmp_path / "interrupted.yaml")}
+        Path(params["site"]).write_text(MOUNTS.format(host=server.host, key=key))
+    kill_at_each_cell(operator, runbook, lambda: server.sh(ACCEPT), **params)
     for _ in range(2):
-        done = operator.papermill(runbook, host=server.host, **params)
+        done = operator.papermill(runbook, **params)
         assert done.code == 0, done.out
     assert done.rows("changed") == []
-    assert server.sh("ls -dA /run/cyberhubs/* /etc/fstab.* /etc/.cyberhubs* 2>/dev/null")[1] == ""
+    assert server.sh(LEFT)[1] == ""
