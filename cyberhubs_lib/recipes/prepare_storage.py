@@ -7,7 +7,7 @@ from ..errors import PreconditionFailed
 from ..facts import Facts
 from ..params import Params, StorageParams
 from ..resources.disks import Filesystem, look, usable
-from ..resources.docker_data import ENGINE, PATHS, DockerData, movable
+from ..resources.docker_data import PATHS, DockerData, engine_state, movable
 from ..resources.docker_move import Restarted
 from ..resources.files import Directory, File
 from ..resources.mounts import Mount, is_free, judge, judged, place
@@ -100,13 +100,14 @@ def _judge(path: str, hard: bool) -> Check:
 
 def _movable(docker: list[DockerData]) -> Check:
     """One question for all, since they move together."""
-    questions = [f"({data.question()}\n)\necho ==" for data in docker]
+    each = [f"({data.question()}\n)\necho ==" for data in docker]
+    question = "\n".join([*each, engine_state(docker)])
 
     def expect(answer: Result) -> tuple[bool, str]:
-        *answers, engine = answer.out.split("==\n")
-        return movable(answers, engine, docker)
+        *answers, last = answer.out.split("==\n")
+        return movable(answers, last, docker)
 
-    return Check("Docker's data", "\n".join([*questions, ENGINE]), expect, "can move, or need not",
+    return Check("Docker's data", question, expect, "can move, or need not",
                  "when nobody works, -p stop_containers true lets containers stop; rsync comes with"
                  " 02_prepare_os; for all else see `Docker's data` on this page")  # fmt: skip
 

@@ -117,6 +117,12 @@ echo "rsync=$(command -v rsync)"
 """
 
 
+def engine_state(data: list[DockerData]) -> str:
+    """Shell text: what a move depends on. Not asked once all lie on the volume: it takes 0.2 s."""
+    there = " && ".join(sh("[ {} -ef {} ]", d.path, d.source) for d in data)
+    return f"if {there}; then :; else{ENGINE}fi"
+
+
 def movable(answers: list[str], engine: str, data: list[DockerData]) -> tuple[bool, str]:
     """May the move begin, and what was found. `answers` to the question of each of `data`."""
     at = [d.where(text) for d, text in zip(data, answers, strict=True)]
