@@ -37,7 +37,7 @@ CONFIRMED = "confirmed"  # holds the fingerprint of the lists that an administra
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """One at a time changes the directory: a runbook, the command line, or the hub itself."""
-    with (folder / ".lock").open("w") as file:
+    with (folder / ".lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
