@@ -1,4 +1,4 @@
-"""What a site becomes on the server: .env, hub.json and the stand-in's accounts, as bytes.
+"""What a site becomes on the server: .env, hub.json, broker.json and the stand-in's accounts, as bytes.
 
 The other server files are copied as they are. Where they meet the site is here and nowhere else.
 """
@@ -15,7 +15,8 @@ from .site import Site
 
 SERVER = Path(__file__).parent / "server"
 COPIED = (
-    "compose*.yaml", "Caddyfile", "haproxy.cfg", "hub/*.py", "hub/templates/*.html", "standin/*.py",
+    "compose*.yaml", "Caddyfile", "broker/*.py", "hub/*.py", "hub/templates/*.html",
+    "standin/*.py",
 )  # fmt: skip
 STANDIN_CLIENT = "cyberhubs-standin"
 
@@ -35,6 +36,7 @@ def files(site: Site, facts: Facts) -> dict[str, bytes]:
         for p in sorted(SERVER.glob(pattern))
     }
     found["hub.json"] = _json(hub_settings(site, facts))
+    found["broker.json"] = _json(broker_settings(site, facts))
     if site.login.standin:
         accounts = [account.model_dump() for account in site.login.standin]
         found["standin/accounts.json"] = _json({"client_id": STANDIN_CLIENT, "accounts": accounts})
@@ -54,8 +56,7 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "network": f"{site.project}_users",
         "container_prefix": f"{site.project}-user-",
         "data_root": data_root(site, facts),
-        # systemd makes / and what is mounted below it shared; a Docker volume need not be
-        "propagation": "rslave" if site.data_root.startswith("/") else None,
+        "propagation": _propagation(site),
         "uid": site.uid,
         "gid": site.gid,
         "limits": site.limits.model_dump(exclude={"upload"}),  # the front door's
@@ -65,6 +66,29 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         if site.docs.readers == "nobody"
         else {"path": "/srv/docs", "for": site.docs.readers},
     }
+
+
+def broker_settings(site: Site, facts: Facts) -> dict[str, object]:
+    """What a user's container may look like, for the broker alone: server/broker/shape.py."""
+    number, unit = int(site.limits.memory[:-1]), site.limits.memory[-1]
+    return {
+        "site": site.name,
+        "prefix": f"{site.project}-user-",
+        "network": f"{site.project}_users",
+        "images": sorted({choice.image for choice in site.menu}),
+        "uid": site.uid,
+        "gid": site.gid,
+        "memory": number * 1024 ** ("KMGT".index(unit) + 1),
+        "cpus": site.limits.cpus,
+        "processes": site.limits.processes,
+        "data_root": data_root(site, facts),
+        "propagation": _propagation(site),
+    }
+
+
+def _propagation(site: Site) -> str | None:
+    """systemd makes / and what is mounted below it shared; a Docker volume need not be."""
+    return "rslave" if site.data_root.startswith("/") else None
 
 
 def _login(site: Site) -> dict[str, object]:
@@ -156,12 +180,12 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
 def services(site: Site) -> dict[str, str]:
     """The services of this site's hub -> the image that each runs."""
     hub, edge = context("hub", site).tag, context("edge", site).tag
-    found = {"caddy": edge, "proxy": hub, "hub": hub, "broker": edge}
+    found = {"caddy": edge, "proxy": hub, "hub": hub, "broker": hub}
     return {**found, "standin": hub} if site.login.standin else found
 
 
 OWN_FILES = {
-    "caddy": "Caddyfile", "broker": "haproxy.cfg", "hub": "hub", "standin": "standin", "proxy": "-",
+    "caddy": "Caddyfile", "broker": "broker", "hub": "hub", "standin": "standin", "proxy": "-",
 }  # fmt: skip
 
 

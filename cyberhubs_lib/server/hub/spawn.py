@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from access import CHECK_USER
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
 
@@ -124,7 +124,12 @@ class HubSpawner(DockerSpawner):
             {**shared, "source": f"{root}/user", "target": "/user"},
             {**shared, "source": f"{root}/data", "target": "/data", "read_only": True},
         ]
-        ip, port = await super().start()
+        try:
+            ip, port = await super().start()
+        except APIError as error:
+            if error.status_code != 403:  # what the broker says when it refuses
+                raise
+            raise SpawnError(f"This server cannot start: {error.explanation}.", "broker") from None
         await until_listening(ip, port)
         self.stop_if_refused()  # the lists may have changed meanwhile; JupyterHub stops it then
         return ip, port
@@ -135,6 +140,10 @@ class HubSpawner(DockerSpawner):
             decision = self.authenticator.door.decide(self.user.name)
             if not decision.allowed and decision.rule != "unsure":
                 raise SpawnError(f"The account {self.user.name} is {decision.why}.", "access", 403)
+
+    async def get_command(self) -> list[str]:
+        """None: the image's own runs. The broker would let no other through."""
+        return []
 
     async def pull_image(self, image: str) -> None:
         """Never pull while a user waits: images come with a runbook; say so if one is missing."""

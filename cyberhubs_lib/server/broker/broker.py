@@ -1,0 +1,169 @@
+"""Between the hub and Docker: passes on what shape.py allows, as requests of its own.
+
+A connection is one request, read whole, answered and closed. Python's standard library alone.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import socket
+import socketserver
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from shape import Call, Settings, own_id, route
+from strict_http import MOST_HEAD, Head, Refused, parse_head
+
+SETTINGS = Path("/srv/broker.json")
+SOCKET = "/var/run/docker.sock"
+ADDRESS = ("0.0.0.0", 2375)  # on a network that only the hub is on
+READ_SECONDS = 10  # for the whole of a request
+DOCKER_SECONDS = 120  # for an answer; a stop waits 10 s for the programs inside
+log = logging.getLogger("broker")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Docker said, or what is said in its place; the body is JSON or plain text."""
+
+    status: int
+    body: bytes
+
+    @classmethod
+    def message(cls, status: int, text: str) -> Answer:
+        """In the form in which Docker reports errors, so that the SDK shows it."""
+        return cls(status, json.dumps({"message": text}).encode())
+
+
+class Docker:
+    """The engine behind its socket, always asked in the version that it itself names."""
+
+    def __init__(self, path: str = SOCKET) -> None:
+        self.path = path
+        self.version = ""
+        self.version = "/v" + json.loads(self.ask(Call("GET", "/version")).body)["ApiVersion"]
+
+    def ask(self, call: Call) -> Answer:
+        """Send one request of ours and read the answer."""
+        connection = http.client.HTTPConnection("docker", timeout=DOCKER_SECONDS)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        try:
+            connection.sock.settimeout(DOCKER_SECONDS)
+            connection.sock.connect(self.path)
+            headers = {"Content-Type": "application/json"} if call.body else {}
+            connection.request(call.method, self.version + call.path, call.body, headers)
+            reply = connection.getresponse()
+            return Answer(reply.status, reply.read())
+        finally:
+            connection.close()
+
+
+def serve(head: Head, body: bytes, settings: Settings, docker: Docker) -> Answer:
+    """Answer one request. An act on a container goes to the id of the one that was looked at."""
+    call = route(head, body, settings)
+    if not call.container:
+        return docker.ask(call)
+    seen = docker.ask(Call("GET", f"/containers/{call.container}/json"))
+    if seen.status != 200:
+        return seen
+    ident = own_id(json.loads(seen.body), call.container, settings)
+    if call.method == "GET":
+        return seen
+    return docker.ask(Call(call.method, call.path.format(id=ident)))
+
+
+def read_head(client: socket.socket, end: float) -> tuple[Head, bytes]:
+    """The head, and what of the body came with it."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if len(data) > MOST_HEAD:
+            raise Refused(f"a head of more than {MOST_HEAD} bytes")
+        data += more(client, end)
+    head, _, rest = data.partition(b"\r\n\r\n")
+    return parse_head(head), rest
+
+
+def read_body(client: socket.socket, head: Head, rest: bytes, end: float) -> bytes:
+    """As many bytes as the head says. More is a second request, which is nobody's."""
+    while len(rest) < head.length:
+        rest += more(client, end)
+    if len(rest) > head.length:
+        raise Refused("more bytes than Content-Length says")
+    return rest
+
+
+def more(client: socket.socket, end: float) -> bytes:
+    """The next bytes, if they come before `end`."""
+    client.settimeout(max(end - time.monotonic(), 0.001))
+    try:
+        data = client.recv(65536)
+    except TimeoutError:
+        raise Refused(f"the request took more than {READ_SECONDS} s", 408) from None
+    if not data:
+        raise ConnectionError("the client went away")
+    return data
+
+
+class Handler(socketserver.BaseRequestHandler):
+    """One connection, in a thread of its own."""
+
+    settings: ClassVar[Settings]
+    docker: ClassVar[Docker]
+
+    def handle(self) -> None:
+        """Called by socketserver."""
+        head, asked = None, "a request"
+        try:
+            end = time.monotonic() + READ_SECONDS
+            head, rest = read_head(self.request, end)
+            asked = f"{head.method} {head.path[:200]}"
+            body = read_body(self.request, head, rest, end)
+            answer = serve(head, body, self.settings, self.docker)
+        except Refused as refused:
+            log.warning("refused %s: %s", asked, refused)
+            answer = Answer.message(refused.status, f"the broker refused {asked}: {refused}")
+        except (OSError, http.client.HTTPException) as error:
+            log.error("no answer to %s: %s: %s", asked, type(error).__name__, error)
+            answer = Answer.message(502, f"the broker has no answer from Docker: {error}")
+        self.send(answer)
+
+    def send(self, answer: Answer) -> None:
+        """Answer; then read off what is still coming, or the client would lose the answer."""
+        kind = "application/json" if answer.body.startswith((b"{", b"[")) else "text/plain"
+        reason = http.client.responses.get(answer.status, "")
+        lines = [f"HTTP/1.1 {answer.status} {reason}", f"Content-Type: {kind}", "Connection: close"]
+        if answer.status not in (204, 304):  # these have no body
+            lines.append(f"Content-Length: {len(answer.body)}")
+        try:
+            self.request.settimeout(READ_SECONDS)
+            self.request.sendall("\r\n".join([*lines, "", ""]).encode() + answer.body)
+            self.request.shutdown(socket.SHUT_WR)
+            end = time.monotonic() + 1
+            while more(self.request, end):
+                pass
+        except (OSError, Refused):
+            pass  # the client has gone
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Threads wait for Docker; compose.yaml says how many of them there may be."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    Handler.settings, Handler.docker = Settings.read(SETTINGS), Docker()
+    with Server(ADDRESS, Handler) as server:
+        log.info(
+            "for the containers %sUSER, Docker's API %s",
+            Handler.settings.prefix,
+            Handler.docker.version,
+        )
+        server.serve_forever()
