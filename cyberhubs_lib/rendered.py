@@ -167,6 +167,7 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
         "HTTPS_PORT": str(site.port),
         **_front_door(site),
         "DATA_ROOT": data_root(site, facts),
+        "HOMES_PROPAGATION": _propagation(site) or "",  # a home may be a mount of its own
         "SERVICE_UID": str(facts.service_uid),
         "SERVICE_GID": str(facts.service_gid),
         "DOCKER_GID": str(facts.docker_gid),

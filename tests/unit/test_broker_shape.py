@@ -21,7 +21,9 @@ from cyberhubs_lib.sitefile import load_site
 BROKER = SERVER / "broker"
 sys.path.insert(0, str(BROKER))
 import broker  # noqa: E402
-from shape import Settings, own_id, route, user_of  # noqa: E402
+import homes  # noqa: E402
+from engine import Answer  # noqa: E402
+from shape import Settings, owned, route, user_of  # noqa: E402
 from strict_http import MOST_BODY, Head, Refused, parse_head, parse_json  # noqa: E402
 
 FACTS = parse_facts("docker_root=/data/docker\n")
@@ -273,7 +275,7 @@ def test_queries_and_bodies_that_no_call_has(method, path, query, body):
 
 
 @pytest.mark.parametrize(
-    ("name", "site", "asked", "owned"),
+    ("name", "site", "asked", "ours"),
     [
         ("cyberhubs-demo-user-ben", "demo", ID, True),
         ("cyberhubs-demo-user-ben", "demo", "cyberhubs-demo-user-ben", True),
@@ -284,14 +286,14 @@ def test_queries_and_bodies_that_no_call_has(method, path, query, body):
         ("cyberhubs-demo-user-ben", "demo", "cyberhubs-demo-user-ada", False),
     ],
 )
-def test_a_container_is_looked_at_before_it_is_touched(name, site, asked, owned):
+def test_a_container_is_looked_at_before_it_is_touched(name, site, asked, ours):
     labels = {"cyberhubs.site": site} if site else None
     found = {"Id": ID, "Name": f"/{name}", "Config": {"Labels": labels}}
-    if owned:
-        assert own_id(found, asked, DEMO) == ID
+    if ours:
+        assert owned(found, asked, DEMO) == (ID, "ben")
     else:
         with pytest.raises(Refused) as refused:
-            own_id(found, asked, DEMO)
+            owned(found, asked, DEMO)
         assert refused.value.status == 404
 
 
@@ -331,6 +333,59 @@ def test_the_head_that_the_sdk_sends():
     ]  # fmt: skip
     head = parse_head("\r\n".join(lines).encode())
     assert head == Head("DELETE", "/v1.41/containers/x", {"v": "True", "link": "False"}, 12)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Homes of four users, of whom one has a directory."""
+    (tmp_path / "ben").mkdir()
+    (tmp_path / "link").symlink_to("/")
+    (tmp_path / "file").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [("link", "no directory of its own"), ("file", "no directory of its own"), ("gone", "missing")],
+)
+def test_a_home_is_a_directory_and_no_link(place, user, said):
+    with pytest.raises(Refused, match=said):
+        homes.start(lambda call: pytest.fail("Docker was asked"), ID, user, place)
+
+
+# number, what Docker says to start, exec, and the look inside (None: the home itself) -> kept
+STARTS = [
+    (1, 204, 201, None, True),
+    (2, 304, 201, None, True),
+    (3, 204, 201, "2049:2", False),
+    (4, 204, 201, "sh: stat: not found", False),
+    (5, 204, 201, "", False),
+    (6, 204, 409, "", True),  # it has ended by itself
+    (7, 204, 404, "", True),
+    (8, 204, 500, "", False),
+    (9, 404, 201, "", True),  # not started
+    (10, 0, 0, "", False),  # Docker does not answer: then it may have started
+]
+
+
+@pytest.mark.parametrize(("number", "started", "made", "inside", "kept"), STARTS)
+def test_a_server_with_another_home_is_ended(place, number, started, made, inside, kept):
+    def ask(call):
+        asked.append(call.path)
+        if call.path.endswith(f"{ID}/start"):
+            if not started:
+                raise TimeoutError
+            return Answer(started, b"")
+        if call.path.endswith("/exec"):
+            return Answer(made, b'{"Id": "e1"}' if made == 201 else b"{}")
+        said = homes.identity("ben", place) if inside is None else inside
+        return Answer(200, f"{said}\r\n".encode())
+
+    asked = []
+    with contextlib.suppress(Refused, KeyError, TimeoutError):
+        assert homes.start(ask, ID, "ben", place).status == started
+        assert kept
+    assert (f"/containers/{ID}/kill" in asked) is not kept
 
 
 LEAF = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("host")

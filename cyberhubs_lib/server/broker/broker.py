@@ -11,69 +11,37 @@ import logging
 import socket
 import socketserver
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from shape import Call, Settings, own_id, route
+import homes
+from engine import Answer, Docker
+from shape import Call, Settings, owned, route
 from strict_http import MOST_HEAD, Head, Refused, parse_head
 
 SETTINGS = Path("/srv/broker.json")
-SOCKET = "/var/run/docker.sock"
 ADDRESS = ("0.0.0.0", 2375)  # on a network that only the hub is on
 READ_SECONDS = 10  # for the whole of a request
-DOCKER_SECONDS = 120  # for an answer; a stop waits 10 s for the programs inside
 log = logging.getLogger("broker")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What Docker said, or what is said in its place; the body is JSON or plain text."""
-
-    status: int
-    body: bytes
-
-    @classmethod
-    def message(cls, status: int, text: str) -> Answer:
-        """In the form in which Docker reports errors, so that the SDK shows it."""
-        return cls(status, json.dumps({"message": text}).encode())
-
-
-class Docker:
-    """The engine behind its socket, always asked in the version that it itself names."""
-
-    def __init__(self, path: str = SOCKET) -> None:
-        self.path = path
-        self.version = ""
-        self.version = "/v" + json.loads(self.ask(Call("GET", "/version")).body)["ApiVersion"]
-
-    def ask(self, call: Call) -> Answer:
-        """Send one request of ours and read the answer."""
-        connection = http.client.HTTPConnection("docker", timeout=DOCKER_SECONDS)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        try:
-            connection.sock.settimeout(DOCKER_SECONDS)
-            connection.sock.connect(self.path)
-            headers = {"Content-Type": "application/json"} if call.body else {}
-            connection.request(call.method, self.version + call.path, call.body, headers)
-            reply = connection.getresponse()
-            return Answer(reply.status, reply.read())
-        finally:
-            connection.close()
 
 
 def serve(head: Head, body: bytes, settings: Settings, docker: Docker) -> Answer:
     """Answer one request. An act on a container goes to the id of the one that was looked at."""
     call = route(head, body, settings)
+    if call.user:
+        homes.identity(call.user)  # rather now than when it is to start
     if not call.container:
         return docker.ask(call)
     seen = docker.ask(Call("GET", f"/containers/{call.container}/json"))
     if seen.status != 200:
         return seen
-    ident = own_id(json.loads(seen.body), call.container, settings)
+    ident, user = owned(json.loads(seen.body), call.container, settings)
     if call.method == "GET":
         return seen
-    return docker.ask(Call(call.method, call.path.format(id=ident)))
+    if call.path.endswith("/start"):
+        return homes.start(docker.ask, ident, user)
+    return docker.ask(replace(call, path=call.path.format(id=ident)))
 
 
 def read_head(client: socket.socket, end: float) -> tuple[Head, bytes]:
@@ -104,7 +72,7 @@ def more(client: socket.socket, end: float) -> bytes:
     except TimeoutError:
         raise Refused(f"the request took more than {READ_SECONDS} s", 408) from None
     if not data:
-        raise ConnectionError("the client went away")
+        raise Refused("the request broke off")
     return data
 
 
@@ -126,7 +94,7 @@ class Handler(socketserver.BaseRequestHandler):
         except Refused as refused:
             log.warning("refused %s: %s", asked, refused)
             answer = Answer.message(refused.status, f"the broker refused {asked}: {refused}")
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             log.error("no answer to %s: %s: %s", asked, type(error).__name__, error)
             answer = Answer.message(502, f"the broker has no answer from Docker: {error}")
         self.send(answer)

@@ -33,7 +33,8 @@ ACTS: dict[tuple[str, str], dict[str, str]] = {
 # Variables that JupyterHub and DockerSpawner give a server. PATH, LD_PRELOAD and so on are not here.
 VARIABLE = re.compile(r"(?P<name>[A-Z_]+)=[^\x00-\x1f\x7f]*")
 VARIABLES = frozenset(
-    ["CPU_GUARANTEE", "CPU_LIMIT", "JPY_API_TOKEN", "JUPYTER_IMAGE_SPEC", "MEM_GUARANTEE", "MEM_LIMIT"]
+    ["CPU_GUARANTEE", "CPU_LIMIT", "MEM_GUARANTEE", "MEM_LIMIT"]
+    + ["JPY_API_TOKEN", "JUPYTER_IMAGE_SPEC", "JUPYTER_RUNTIME_DIR"]
     + [
         f"JUPYTERHUB_{name}"
         for name in (
@@ -71,12 +72,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Call:
-    """A request to Docker. `{id}` in the path is to be the id of `container`, once looked at."""
+    """A request to Docker. `{id}` in the path is to be the id of `container`, once looked at.
+
+    `user` is whom a new container is for.
+    """
 
     method: str
     path: str
     body: bytes | None = None
     container: str = ""
+    user: str = ""
 
 
 def route(head: Head, body: bytes, settings: Settings) -> Call:
@@ -99,18 +104,14 @@ def route(head: Head, body: bytes, settings: Settings) -> Call:
     return Call(head.method, "/containers/{id}" + (asked["act"] or "") + tail, None, asked["name"])
 
 
-def own_id(found: Any, asked: str, settings: Settings) -> str:
-    """The id of a container that Docker found for `asked`; raises Refused if it is no user's."""
+def owned(found: Any, asked: str, settings: Settings) -> tuple[str, str]:
+    """Id and user of a container that Docker found for `asked`; Refused if it is no user's."""
     name, ident = found["Name"].removeprefix("/"), found["Id"]
-    labels = found["Config"]["Labels"] or {}
-    if not (
-        asked in (name, ident)
-        and ID.fullmatch(ident)
-        and user_of(name, settings)
-        and labels.get("cyberhubs.site") == settings.site
-    ):
+    user = user_of(name, settings)
+    ours = (found["Config"]["Labels"] or {}).get("cyberhubs.site") == settings.site
+    if not (user and ours and asked in (name, ident) and ID.fullmatch(ident)):
         raise Refused("this container is no user's server of this hub", 404)
-    return str(ident)
+    return ident, user
 
 
 def user_of(name: str, settings: Settings) -> str:
@@ -134,7 +135,8 @@ def create(query: dict[str, str], sent: Any, settings: Settings) -> Call:
     wanted = container(user, sent["Image"], settings)
     wanted["Env"] = environment(sent.get("Env"))
     compare(sent, wanted)
-    return Call("POST", f"/containers/create?name={name}", json.dumps(wanted).encode())
+    path = f"/containers/create?name={name}"
+    return Call("POST", path, json.dumps(wanted).encode(), user=user)
 
 
 def environment(sent: Any) -> list[str]:
