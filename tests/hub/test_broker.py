@@ -344,12 +344,15 @@ def unharmed(attacker, raw):
 
 
 LINK = """
-import ctypes, os, sys, time
+import ctypes, os, shutil, sys, time
 os.chdir("/srv/jupyterhub_users")
 if sys.argv[1] == "away":
-    os.path.islink("eve") and os.remove("eve")
-    os.path.islink("link") and os.remove("link")
-    os.makedirs("eve", exist_ok=True)
+    for name in ("eve", "link"):
+        if os.path.islink(name):
+            os.remove(name)
+        elif os.path.isdir(name):
+            shutil.rmtree(name)
+    os.mkdir("eve")
     os.chown("eve", 1000, 1000)
 elif sys.argv[1] == "link":
     os.rmdir("eve")
