@@ -84,7 +84,7 @@ class Handler(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         """Called by socketserver."""
-        head, asked = None, "a request"
+        asked = "a request"
         try:
             end = time.monotonic() + READ_SECONDS
             head, rest = read_head(self.request, end)
@@ -129,9 +129,5 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     Handler.settings, Handler.docker = Settings.read(SETTINGS), Docker()
     with Server(ADDRESS, Handler) as server:
-        log.info(
-            "for the containers %sUSER, Docker's API %s",
-            Handler.settings.prefix,
-            Handler.docker.version,
-        )
+        log.info("for %sUSER, Docker%s", Handler.settings.prefix, Handler.docker.version)
         server.serve_forever()
