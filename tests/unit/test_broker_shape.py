@@ -61,7 +61,8 @@ def sdk(user="ben", site=DEMO, env=ENV):
         site.images[0], [], environment=env, volumes=[], ports={"8888/tcp": None},
         user="1000:1000", labels={"cyberhubs.site": site.site}, host_config=host,
     )  # fmt: skip
-    return json.loads(json.dumps(config))
+    sent = {key: value for key, value in config.items() if value is not None}  # as _post_json does
+    return json.loads(json.dumps(sent))
 
 
 GOOD = sdk()

@@ -198,8 +198,6 @@ def container(user: str, image: str, settings: Settings) -> dict[str, Any]:
         "Cmd": [],
         "Volumes": {},
         **dict.fromkeys(["Tty", "OpenStdin", "StdinOnce", "AttachStdin", "NetworkDisabled"], False),
-        **dict.fromkeys(["Hostname", "Domainname", "Entrypoint", "WorkingDir", "NetworkingConfig"]),
-        **dict.fromkeys(["MacAddress", "StopSignal", "Healthcheck", "StopTimeout", "Runtime"]),
     }
 
 
