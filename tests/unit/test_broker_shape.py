@@ -32,7 +32,7 @@ SERVER_SITE = Site(name="uni", login={"client_id": "x"}, menu=[
     {"title": "a", "image": "registry.example.org:5000/group/lab@sha256:" + "a" * 64},
 ])  # fmt: skip
 UNI = Settings(**broker_settings(SERVER_SITE, FACTS))
-IMAGE = "cyberhubs/corehub:0.1.0"
+(IMAGE,) = DEMO.images
 ID = "0123456789abcdef" * 4
 BEN = "/v1.41/containers/cyberhubs-demo-user-ben"
 ENV = {
@@ -242,7 +242,7 @@ UNROUTED = [
     ("POST", f"{BEN}/restart"), ("POST", f"{BEN}/wait"), ("POST", "/v1.41/containers/prune"),
     ("POST", "/v1.41/commit"), ("POST", f"/v1.41/exec/{ID}/start"), ("POST", "/images/create"),
     ("POST", "/images/load"), ("GET", "/images/json"), ("GET", "/images/debian:trixie/json"),
-    ("GET", "/images/cyberhubs%2Fcorehub:0.1.0/json"), ("POST", "/volumes/create"),
+    ("GET", f"/images/{IMAGE.replace('/', '%2F')}/json"), ("POST", "/volumes/create"),
     ("GET", "/volumes"), ("POST", "/networks/create"), ("GET", "/networks"), ("GET", "/plugins"),
     ("POST", "/swarm/init"), ("POST", "/services/create"), ("GET", "/secrets"),
     ("POST", "/session"), ("POST", "/grpc"), ("GET", "/distribution/x/json"), ("POST", "/auth"),
@@ -354,39 +354,43 @@ def test_a_home_is_a_directory_and_no_link(place, user, said):
         homes.start(lambda call: pytest.fail("Docker was asked"), ID, user, place)
 
 
-# number, what Docker says to start, exec, and the look inside (None: the home itself) -> kept
+# number, what Docker says to start, exec, the look inside (None: the home), kill -> status or refusal
 STARTS = [
-    (1, 204, 201, None, True),
-    (2, 304, 201, None, True),
-    (3, 204, 201, "2049:2", False),
-    (4, 204, 201, "sh: stat: not found", False),
-    (5, 204, 201, "", False),
-    (6, 204, 409, "", True),  # it has ended by itself
-    (7, 204, 404, "", True),
-    (8, 204, 500, "", False),
-    (9, 404, 201, "", True),  # not started
-    (10, 0, 0, "", False),  # Docker does not answer: then it may have started
+    (1, 204, 201, None, ..., 204),
+    (2, 304, 201, None, ..., 304),
+    (3, 204, 201, "2049:2", 204, "is not the user's"),
+    (4, 204, 201, "2049:2", 409, "is not the user's"),
+    (5, 204, 201, "sh: stat: not found", 204, "cannot be seen"),
+    (6, 204, 201, "", 204, "cannot be seen"),
+    (7, 204, 500, "", 204, "cannot be seen"),
+    (8, 204, 409, "", 409, 204),  # it has ended by itself
+    (9, 204, 201, "", 404, 204),
+    (10, 404, ..., ..., ..., 404),  # not started
+    (11, 0, ..., ..., 204, "no answer"),  # then it may have started
 ]
 
 
-@pytest.mark.parametrize(("number", "started", "made", "inside", "kept"), STARTS)
-def test_a_server_with_another_home_is_ended(place, number, started, made, inside, kept):
+@pytest.mark.parametrize(("number", "started", "made", "seen", "killed", "result"), STARTS)
+def test_a_server_with_another_home_is_ended(place, number, started, made, seen, killed, result):
     def ask(call):
         asked.append(call.path)
-        if call.path.endswith(f"{ID}/start"):
-            if not started:
-                raise TimeoutError
-            return Answer(started, b"")
-        if call.path.endswith("/exec"):
-            return Answer(made, b'{"Id": "e1"}' if made == 201 else b"{}")
-        said = homes.identity("ben", place) if inside is None else inside
-        return Answer(200, f"{said}\r\n".encode())
+        if call.path.endswith(f"{ID}/start") and not started:
+            raise TimeoutError("no answer")
+        said = f"{homes.identity('ben', place) if seen is None else seen}\r\n".encode()
+        return {
+            f"/containers/{ID}/start": Answer(started, b""),
+            f"/containers/{ID}/exec": Answer(made, b'{"Id": "e1"}'),
+            "/exec/e1/start": Answer(200, said),
+            f"/containers/{ID}/kill": Answer(killed, b""),
+        }[call.path]
 
     asked = []
-    with contextlib.suppress(Refused, KeyError, TimeoutError):
-        assert homes.start(ask, ID, "ben", place).status == started
-        assert kept
-    assert (f"/containers/{ID}/kill" in asked) is not kept
+    try:
+        got = homes.start(ask, ID, "ben", place).status
+    except (Refused, TimeoutError) as refused:
+        got = str(refused)
+    assert got == result if isinstance(result, int) else result in got
+    assert (f"/containers/{ID}/kill" in asked) is (killed is not ...)
 
 
 LEAF = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("host")

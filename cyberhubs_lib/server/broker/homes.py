@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from strict_http import Refused
 HOMES = Path("/srv/jupyterhub_users")  # the host's, read only
 LOOK = ["stat", "-c", "%d:%i", "/home/user"]
 STARTED = (204, 304)  # 304: it ran already
-ENDED = (404, 409)  # a container in which nothing runs any more
+OVER = (404, 409)  # the answer to `kill` if nothing runs there any more
 
 Ask = Callable[[Call], Answer]  # Docker.ask
 
@@ -37,25 +38,27 @@ def identity(user: str, homes: Path = HOMES) -> str:
 
 
 def start(ask: Ask, ident: str, user: str, homes: Path = HOMES) -> Answer:
-    """Start a container and return Docker's answer; end it unless its home is the user's."""
-    home, kept = identity(user, homes), False
+    """Start a container and return Docker's answer; end it unless its home is seen to be right."""
+    home, seen = identity(user, homes), ""
     try:
         answer = ask(Call("POST", f"/containers/{ident}/start"))
-        kept = answer.status not in STARTED or inside(ask, ident) in (home, None)
+        seen = inside(ask, ident) if answer.status in STARTED else home
     finally:  # also if Docker did not answer
-        if not kept:
-            ask(Call("POST", f"/containers/{ident}/kill"))
-    if not kept:
-        raise Refused(f"the container of {user} had another home, and was ended")
-    return answer
+        if seen != home:
+            ended = ask(Call("POST", f"/containers/{ident}/kill"))
+    if seen == home or (not seen and ended.status in OVER):
+        return answer
+    what = "is not the user's" if seen else "cannot be seen"
+    raise Refused(f"the home in the container of {user} {what}, so it was ended")
 
 
-def inside(ask: Ask, ident: str) -> str | None:
-    """Device and inode of /home/user in a container; None if it has ended by itself."""
+def inside(ask: Ask, ident: str) -> str:
+    """Device and inode of /home/user in a container; "" if that cannot be told."""
     body = {"Cmd": LOOK, "AttachStdout": True, "AttachStderr": True, "Tty": True}
     made = ask(Call("POST", f"/containers/{ident}/exec", json.dumps(body).encode()))
     if made.status != 201:
-        return None if made.status in ENDED else ""
+        return ""
     path = f"/exec/{json.loads(made.body)['Id']}/start"
     said = ask(Call("POST", path, json.dumps({"Detach": False, "Tty": True}).encode()))
-    return said.body.decode(errors="replace").strip()
+    text = said.body.decode(errors="replace").strip()
+    return text if re.fullmatch("[0-9]+:[0-9]+", text) else ""
