@@ -83,6 +83,13 @@ def test_open_access_touches_only_the_hub():
     assert changed(before, settings_of(Site(**GITHUB, access="open"), FACTS)) == {"hub"}
 
 
+def test_a_change_of_the_limits_touches_hub_and_broker():
+    before, larger = Site(**GITHUB), Site(**GITHUB, limits={"memory": "3M"})
+    assert changed(settings_of(before, FACTS), settings_of(larger, FACTS)) == {"hub", "broker"}
+    broker = json.loads(files(larger, FACTS)["broker.json"])
+    assert broker["memory"] == 3 * 2**20
+
+
 def test_a_change_of_the_port_touches_the_front_door():
     before = settings_of(Site(**GITHUB), FACTS)
     after = settings_of(Site(**{**GITHUB, "public_url": "http://hub.example.org:81"}), FACTS)
