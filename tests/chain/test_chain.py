@@ -59,10 +59,15 @@ def chain(operator, tmp_path_factory):
         yield operator, server, rehearsal.site_file(server, tmp_path_factory.mktemp("site"))
 
 
+def more(server, name):
+    """The parameters beside the site that a runbook needs to have something to do."""
+    given = {"03": {"confirm": str(server.device)}, "10": {"allow": "dora"}}
+    return given.get(name[:2], {})
+
+
 def run(chain, name):
     operator, server, site = chain
-    more = {"confirm": str(server.device)} if name.startswith("03") else {}
-    done = operator.papermill(name, site=str(site), **more)
+    done = operator.papermill(name, site=str(site), **more(server, name))
     assert done.code == 0, done.out
     return done
 
@@ -73,13 +78,14 @@ def test_runbook(chain, before, name):
     operator, server, site = chain
     if name in HUB:
         before[name], untouched = state(server), snapshot(server)
-        dry = operator.papermill(name, site=str(site), dry_run="true")
+        given = {"site": str(site), **more(server, name)}
+        dry = operator.papermill(name, dry_run="true", **given)
         assert dry.code == 0, dry.out
         assert dry.rows("would change") or dry.rows("unknown")
         assert snapshot(server) == untouched
         if name in MIDDLE:
             kill_when(lambda: server.sh(MIDDLE[name])[0] == 0, operator, name, site=str(site))
-        kill_at_each_cell(operator, name, site=str(site))
+        kill_at_each_cell(operator, name, **given)
     done = run(chain, name)
     assert done.rows("failed") == done.rows("unknown") == []
 
@@ -110,8 +116,9 @@ TAMPER = [
     ("06_configure_hub", "echo >> hub.json", [f"file {HOME}/hub.json"]),
     ("06_configure_hub", "chown root hub", [f"directory {HOME}/hub"]),
     ("06_configure_hub", "chmod 644 secrets/check_token", [f"secret {HOME}/secrets/check_token"]),
-    ("06_configure_hub", "rm haproxy.cfg; chmod 600 Caddyfile",
-     [f"file {HOME}/Caddyfile", f"file {HOME}/haproxy.cfg"]),
+    ("06_configure_hub", "rm broker/shape.py access/blocked_users; chmod 600 Caddyfile",
+     [f"file {HOME}/access/blocked_users", f"file {HOME}/Caddyfile",
+      f"file {HOME}/broker/shape.py"]),
     ("08_get_images", f"docker rmi -f {BASE}", [f"image {BASE}"]),
     ("08_get_images", f"docker tag {BASE} {EDGE}", [f"image {EDGE}"]),  # of another recipe
     ("09_launch_hub", "docker stop -t 1 cyberhubs-rehearsal-caddy-1", ["service caddy"]),
@@ -288,6 +295,8 @@ def test_roll_back_as_the_pages_say(chain, before):
     """From the last runbook of the hub to the first; another hub on this server stays."""
     _, server, _ = chain
     for name in reversed(HUB):
-        roll_back(server, name, **({} if name.startswith("08") else {"SITE": "rehearsal"}))
+        words = {"08": {}, "10": {"SITE": "rehearsal", "LOGIN": "dora"}}
+        roll_back(server, name, **words.get(name[:2], {"SITE": "rehearsal"}))
         stays = ["astro", "/opt/cyberhubs/github", " /etc/", ":x:", "/mnt/jupyterhub_users/"]
+        stays += [f"{HOME}/access/(ledger|.lock)", f"{HOME}/access/allowed_users$"]
         assert differences(before[name], state(server), *stays) == []

@@ -5,9 +5,9 @@ import os
 from datetime import datetime, timedelta, timezone
 
 import changes
-import homes
 import ledger
 import pytest
+import user_files
 from access import decide
 from accounts import Accounts
 from lists import Clock, LiveLists, fingerprint, read, window_of, write
@@ -196,7 +196,7 @@ def people(tmp_path):
 
 
 def test_a_renamed_person_keeps_the_files(people):
-    homes.rename("ben", "benny", people)
+    user_files.rename("ben", "benny", people)
     assert (people / "benny" / "thesis").read_text() == "x"
     assert not (people / "ben").exists()
     assert (Accounts(people).owner("benny"), Accounts(people).owner("ben")) == ("github:2", "")
@@ -206,12 +206,12 @@ def test_files_are_never_mixed(people):
     (people / "benny").mkdir()
     (people / "benny" / "own").write_text("y")
     with pytest.raises(FileExistsError, match="not mixed"):
-        homes.rename("ben", "benny", people)
+        user_files.rename("ben", "benny", people)
     assert (people / "ben" / "thesis").exists()
 
 
 def test_an_archive_holds_the_files(people):
-    name = homes.archive("ben", people)
+    name = user_files.archive("ben", people)
     import tarfile
 
     with tarfile.open(people / ".archive" / name) as tar:
@@ -223,14 +223,14 @@ def test_an_archive_holds_the_files(people):
 @pytest.mark.parametrize("login", ["../ben", "", ".accounts", "nobody"])
 def test_only_a_home_is_deleted(people, login):
     with pytest.raises((ValueError, FileNotFoundError)):
-        homes.delete(login, people)
+        user_files.delete(login, people)
     assert (people / "ben" / "thesis").exists()
 
 
 def test_a_link_is_not_followed(people, tmp_path):
     (people / "eve").symlink_to(tmp_path)
     with pytest.raises(FileNotFoundError):
-        homes.delete("eve", people)
+        user_files.delete("eve", people)
 
 
 def test_the_ledger_is_plain_text(written):

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import changes
-import homes
 import ledger
+import user_files
 from access import LOGIN, Decision, Lists, decide, fold
 from accounts import HOMES, Accounts
 from door import STATE
@@ -112,12 +112,12 @@ def _files(args: argparse.Namespace, now: datetime) -> list[str]:
     """Move, pack or delete files; who may still come in keeps them."""
     login, *new = _logins(args.words)
     if args.what == "rename":
-        homes.rename(login, new[0])
+        user_files.rename(login, new[0])
         changes.rename(ACCESS, login, new[0], args.by, args.run)
         return [login, *new]
     if explain(login, read(ACCESS, everybody()), now)["allowed"]:
         raise ValueError(f"{login} may still come in: remove or block the login first")
-    done = homes.archive(login) if args.what == "archive" else homes.delete(login)
+    done = user_files.archive(login) if args.what == "archive" else user_files.delete(login)
     what = f"files archived as {done}" if done else "files deleted"
     changes.note(ACCESS, what, [login], args.by, args.run)
     return [login]
