@@ -37,6 +37,9 @@ docker volume ls --format 'volume {{.Name}}'
 docker network ls --format 'network {{.Name}}'
 """
 
+# What stays after 04, as its page says: bridge and packet rules until a restart, group, own files.
+OF_THE_ENGINE = ("^. table ip", "^. docker:x:", "/etc/(cni|rc[0-6].d|init.d|default|containerd)/?")
+
 
 def blocks(runbook, manager="apt", **words):
     """The blocks for a system with this package manager, with `words` filled in."""

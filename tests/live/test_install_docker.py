@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from roll_back import differences, roll_back, state
+from roll_back import OF_THE_ENGINE, differences, roll_back, state
 from testhost.testhost import TestHost
 
 SITE = """\
@@ -148,4 +148,4 @@ def test_nothing_of_the_proof_is_left(server):
 def test_roll_back_as_the_page_says(server, before):
     packages = "docker-ce docker-ce-cli containerd.io docker-compose-plugin"
     roll_back(server, "04_install_docker", ACCOUNT="debian", PACKAGES=packages)
-    assert differences(before, state(server)) == []
+    assert differences(before, state(server), *OF_THE_ENGINE) == []
