@@ -21,7 +21,7 @@ from cyberhubs_lib.sitefile import load_site
 BROKER = SERVER / "broker"
 sys.path.insert(0, str(BROKER))
 import broker  # noqa: E402
-import homes  # noqa: E402
+import own_home  # noqa: E402
 from engine import Answer  # noqa: E402
 from shape import Settings, owned, route, user_of  # noqa: E402
 from strict_http import MOST_BODY, Head, Refused, parse_head, parse_json  # noqa: E402
@@ -351,7 +351,7 @@ def place(tmp_path):
 )
 def test_a_home_is_a_directory_and_no_link(place, user, said):
     with pytest.raises(Refused, match=said):
-        homes.start(lambda call: pytest.fail("Docker was asked"), ID, user, place)
+        own_home.start(lambda call: pytest.fail("Docker was asked"), ID, user, place)
 
 
 # number, what Docker says to start, exec, the look inside (None: the home), kill -> status or refusal
@@ -376,7 +376,7 @@ def test_a_server_with_another_home_is_ended(place, number, started, made, seen,
         asked.append(call.path)
         if call.path.endswith(f"{ID}/start") and not started:
             raise TimeoutError("no answer")
-        said = f"{homes.identity('ben', place) if seen is None else seen}\r\n".encode()
+        said = f"{own_home.identity('ben', place) if seen is None else seen}\r\n".encode()
         return {
             f"/containers/{ID}/start": Answer(started, b""),
             f"/containers/{ID}/exec": Answer(made, b'{"Id": "e1"}'),
@@ -386,7 +386,7 @@ def test_a_server_with_another_home_is_ended(place, number, started, made, seen,
 
     asked = []
     try:
-        got = homes.start(ask, ID, "ben", place).status
+        got = own_home.start(ask, ID, "ben", place).status
     except (Refused, TimeoutError) as refused:
         got = str(refused)
     assert got == result if isinstance(result, int) else result in got

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-import homes
+import own_home
 from engine import Answer, Docker
 from shape import Call, Settings, owned, route
 from strict_http import MOST_HEAD, Head, Refused, parse_head
@@ -30,7 +30,7 @@ def serve(head: Head, body: bytes, settings: Settings, docker: Docker) -> Answer
     """Answer one request. An act on a container goes to the id of the one that was looked at."""
     call = route(head, body, settings)
     if call.user:
-        homes.identity(call.user)  # rather now than when it is to start
+        own_home.identity(call.user)  # rather now than when it is to start
     if not call.container:
         return docker.ask(call)
     seen = docker.ask(Call("GET", f"/containers/{call.container}/json"))
@@ -40,7 +40,7 @@ def serve(head: Head, body: bytes, settings: Settings, docker: Docker) -> Answer
     if call.method == "GET":
         return seen
     if call.path.endswith("/start"):
-        return homes.start(docker.ask, ident, user)
+        return own_home.start(docker.ask, ident, user)
     return docker.ask(replace(call, path=call.path.format(id=ident)))
 
 
