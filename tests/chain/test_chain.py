@@ -297,6 +297,13 @@ def test_roll_back_as_the_pages_say(chain, before):
     for name in reversed(HUB):
         words = {"08": {}, "10": {"SITE": "rehearsal", "LOGIN": "dora"}}
         roll_back(server, name, **words.get(name[:2], {"SITE": "rehearsal"}))
-        stays = ["astro", "/opt/cyberhubs/github", " /etc/", ":x:", "/mnt/jupyterhub_users/"]
+        stays = [
+            "astro",
+            "rehearsal-access",
+            "/opt/cyberhubs/github",
+            " /etc/",
+            ":x:",
+            "/mnt/jupyterhub_users/",
+        ]
         stays += [f"{HOME}/access/(ledger|.lock)", f"{HOME}/access/allowed_users$"]
         assert differences(before[name], state(server), *stays) == []
