@@ -1,7 +1,7 @@
 """What the operator wants of one hub: the keys of a site file, with their types and defaults.
 
-`sites/example.yaml` explains every key; site_host.py has those of the machine, site_types.py the forms
-of single values; sitefile.py reads the file.
+`sites/example.yaml` explains every key; site_host.py has those of the machine, site_limits.py of users'
+servers, site_types.py the forms of single values; sitefile.py reads the file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .errors import SettingsError
 from .site_certificate import OURS, Certificate, check_address
-from .site_host import Docker, Memory, Part, Storage, System
+from .site_host import Docker, Part, Storage, System
+from .site_limits import Culling, Limits
 from .site_mounts import Mount, check_places
 from .site_types import ImageName, Login, OptionalImageName, Uid, WebAddress, is_private
 
@@ -39,22 +40,6 @@ class GitHub(Part):
     client_id: str = ""
     client_secret_file: str = ""
     standin: list[Account] = []
-
-
-class Limits(Part):
-    """What one user's server may use, and how much goes up in one request."""
-
-    memory: Memory = "2G"
-    cpus: float = Field(default=2.0, gt=0, allow_inf_nan=False)
-    processes: int = Field(default=512, ge=64)
-    upload: Memory = "1G"
-
-
-class Culling(Part):
-    """When an idle server is stopped; 0 is never."""
-
-    idle_minutes: int = Field(default=60, ge=0)
-    max_age_hours: int = Field(default=0, ge=0)
 
 
 class Choice(Part):
@@ -158,6 +143,12 @@ class Site(Part):
             raise ValueError(
                 f"login.standin goes only with a private bind_address, not {self.bind_address}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _limits_have_a_disk(self) -> Site:
+        if self.limits.disk and not self.data_root.startswith("/"):
+            raise ValueError("limits.disk needs a data_root that is a path, like /mnt")
         return self
 
     @model_validator(mode="after")

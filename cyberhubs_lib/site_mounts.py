@@ -107,7 +107,8 @@ def check_places(mounts: list[Mount], data_root: str) -> None:
     """Raises ValueError where mounts cannot be meant: twice in one place, or without effect."""
     places = [mount.place(data_root) for mount in mounts]
     root = data_root.rstrip("/")
-    taken = ("/", root, *(f"{root}/{name}" for name in ("data", "user", "jupyterhub_users", "tmp")))
+    ours = ("data", "user", "jupyterhub_users", "home_images", "tmp")
+    taken = ("/", root, *(f"{root}/{name}" for name in ours))
     for mount, place in zip(mounts, places, strict=True):
         if not data_root.startswith("/") and not mount.path.startswith("/"):
             raise ValueError(f"the path {mount.path} needs a data_root that is a path, like /mnt")

@@ -47,6 +47,13 @@ WRONG = {
         "uid: 5\nstorage: {volumes: [{device: /dev/vdb, mount: /data}]}\n",
         ["line 2: storage", "set data_root: /data"],
     ),
+    "a home too small": ("limits:\n  disk: 10M\n", ["line 2: limits.disk", "at least 64M"]),
+    "for whom else?": ("limits: {disk_of: {ada: 1G}}\n", ["line 1: limits", "only with disk"]),
+    "no login": ("limits: {disk: 1G, disk_of: {a b: 1G}}\n", ["limits.disk_of", "39 letters"]),
+    "a limit in a Docker volume": (
+        "data_root: vol\nlimits: {disk: 1G}\n",
+        ["limits.disk needs a data_root that is a path"],
+    ),
     "endless processors": ("limits: {cpus: .inf}\n", ["line 1: limits.cpus", "finite"]),
     "no such uid": ("uid: 4294967295\n", ["line 1: uid"]),
     "path in address": ("public_url: http://x/hub\n", ["line 1: public_url", "http://NAME"]),
