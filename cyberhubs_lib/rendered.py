@@ -28,6 +28,11 @@ def data_root(site: Site, facts: Facts) -> str:
     return f"{facts.docker_root or '/var/lib/docker'}/volumes/{site.data_root}/_data"
 
 
+def homes_unit(site: Site) -> str:
+    """The name of the host's service that makes homes with a limit; its socket's directory, too."""
+    return f"cyberhubs-homes-{site.name}"
+
+
 def files(site: Site, facts: Facts) -> dict[str, bytes]:
     """All files of the server's directory but the secrets: relative path -> content."""
     found = {
@@ -59,7 +64,8 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "propagation": _propagation(site),
         "uid": site.uid,
         "gid": site.gid,
-        "limits": site.limits.model_dump(exclude={"upload"}),  # the front door's
+        "limits": site.limits.model_dump(exclude={"upload", "disk", "disk_of"}),  # of others
+        "disk_limit": site.limits.disk is not None,  # the number is runbook 03's affair
         "culling": site.culling.model_dump(),
         "menu": [choice.model_dump() for choice in site.menu],
         "docs": None
@@ -167,6 +173,8 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
         "HTTPS_PORT": str(site.port),
         **_front_door(site),
         "DATA_ROOT": data_root(site, facts),
+        # with a limit the host makes and mounts homes: the hub asks there, and sees what is mounted
+        "HOMES": f"/run/{homes_unit(site)}" if site.limits.disk else "",
         "HOMES_PROPAGATION": _propagation(site) or "",  # a home may be a mount of its own
         "SERVICE_UID": str(facts.service_uid),
         "SERVICE_GID": str(facts.service_gid),

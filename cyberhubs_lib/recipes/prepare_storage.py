@@ -15,6 +15,7 @@ from ..site import Site
 from ..site_host import Volume
 from ..state import Resource
 from ..transport import Result
+from . import disk_limits
 from .recipe import Recipe, supported
 from .storage_checks import checks
 
@@ -40,6 +41,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             *[check for volume in volumes for check in _fit(volume)],
             *([] if volumes else [_judge(root, hard=False)]),
             *([_movable(docker)] if docker else []),
+            *disk_limits.requirements(site),
         ],
         steps={
             "filesystem": [
@@ -48,9 +50,10 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             ],
             "mount": [Mount(v.device, v.mount, v.filesystem, _quotas(v)) for v in made],
             "directories": _directories(site, f"{facts.service_uid}:{facts.service_gid}"),
+            "disk_limits": disk_limits.step(site, system),
             "docker": [*_drop_ins(volumes[0].mount), *docker, Restarted()] if docker else [],
         },
-        checks=checks(root, volumes, bool(docker)),
+        checks=[*checks(root, volumes, bool(docker)), *disk_limits.checks(site)],
     )
 
 
