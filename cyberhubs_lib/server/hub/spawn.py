@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
 import time
 from html import escape
 from pathlib import Path
@@ -17,6 +18,8 @@ from jupyterhub.spawner import SpawnException
 
 # Where compose.yaml mounts the host's <data_root>/jupyterhub_users into the hub.
 HOMES = Path("/srv/jupyterhub_users")
+# The host's service that makes homes with a limit (server/homes); an empty directory without one.
+SOCKET = Path("/run/homes/socket")
 HOME_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 PAGES = {"lab": "/lab", "notebook": "/tree"}
 
@@ -77,8 +80,30 @@ def make_home(name: str, uid: int, gid: int, homes: Path = HOMES) -> None:
         )
     home.mkdir(mode=0o700, exist_ok=True)
     now = home.stat()
+    if not stat.S_IMODE(now.st_mode):  # the place where the host mounts a home that has a limit
+        raise SpawnError(
+            "The home directory lies in a file with a limit, and this hub sets no limit;"
+            " an administrator has to read `Disk limits` in the book.", "home",
+        )  # fmt: skip
     if (now.st_uid, now.st_gid) != (uid, gid):
         os.chown(home, uid, gid)
+
+
+async def limited_home(name: str, socket: Path = SOCKET, seconds: float = 100) -> None:
+    """Have the host make and mount a home with a limit: it answers "ok", or why not."""
+    if not HOME_NAME.fullmatch(name):
+        raise SpawnError(f"The user name {name!r} cannot be the name of a directory.", "home", 400)
+    try:
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_unix_connection(socket)
+            writer.write(f"{name}\n".encode())
+            said = (await reader.readline()).decode(errors="replace").strip()
+            writer.close()
+    except (OSError, TimeoutError) as error:
+        said = f"the server's service for homes does not answer ({error or 'too slow'})"
+    if said != "ok":
+        raise SpawnError(f"The home directory cannot be opened: {said or 'no answer'}."
+                         " An administrator has to look at it.", "home")  # fmt: skip
 
 
 async def until_listening(ip: str, port: int, seconds: float = 60) -> None:
@@ -114,7 +139,10 @@ class HubSpawner(DockerSpawner):
         self.image = entry["image"]
         self.default_url = PAGES[entry["interface"]]
         name = self.user.name
-        make_home(name, settings["uid"], settings["gid"])
+        if settings["disk_limit"]:
+            await limited_home(name)
+        else:
+            make_home(name, settings["uid"], settings["gid"])
         root = settings["data_root"].rstrip("/")
         # Mounts and not binds: a source that is missing is an error and not a new directory.
         # rslave: what runbook 05 mounts below /data and /user appears in servers that run already.
