@@ -7,8 +7,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
 
 # Quiet: no downloads, nothing that asks the network for its own sake.
 FLAGS = [
@@ -63,8 +64,18 @@ def drawn(page: Page, what: str, timeout: float = 2 * WAIT) -> Locator:
         page.locator(f"{what}, .jp-Dialog, #main-frame-error").first.wait_for(timeout=timeout)
         if page.locator(".jp-Dialog, #main-frame-error").count() == 0:
             break
-        page.reload()
+        with contextlib.suppress(Error):  # for the same reason
+            page.reload()
     return page.locator(what).first
+
+
+def visit(page: Page, url: str) -> None:
+    """Go there; once more if the network changed on the way, see `drawn`."""
+    for _ in range(4):
+        with contextlib.suppress(Error):
+            page.goto(url)
+            return
+    page.goto(url)
 
 
 class Notebook:
@@ -112,3 +123,29 @@ class Notebook:
     def step(self) -> None:
         """Run the selected cell and go to the next."""
         self.page.keyboard.press("Shift+Enter")
+
+
+def log_in(page: Page, url: str, who: str) -> None:
+    """From the hub's own page to the stand-in and, by a button there, back."""
+    page.goto(url)
+    assert urlsplit(page.url).path == "/hub/login"
+    page.get_by_text("Sign in with GitHub stand-in").click()
+    expect(page.get_by_role("heading")).to_have_text("STAND-IN, NOT GITHUB")
+    expect(page.locator("body")).to_contain_text("asks for no password")
+    page.get_by_role("button", name=who).click()
+    page.wait_for_url(re.compile("/hub/|/user/"))
+
+
+def choose(page: Page, title: str) -> None:
+    """Choose from the menu and start."""
+    page.get_by_label(title).check()
+    page.get_by_role("button", name="Start").click()
+
+
+def new_notebook(page: Page, kernel: str) -> Notebook:
+    """A notebook from the launcher."""
+    drawn(page, ".jp-Launcher")
+    page.locator(".jp-LauncherCard", has_text=kernel).first.click()
+    notebook = Notebook(page)
+    notebook.wait_until_ready()
+    return notebook

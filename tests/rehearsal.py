@@ -34,6 +34,7 @@ mounts: [{{kind: other, type: none, source: /srv, path: data/archive, options: [
 login: {{standin: [{{login: ada, id: 1001}}, {{login: ben, id: 1002}}, {{login: mallory, id: 1003}}]}}
 admins: [ada]
 allowed_users: [ben]
+limits: {{disk: 1G}}
 images: {{source: copy}}
 ca_certificates: [/usr/local/share/ca-certificates/*.crt]
 """

@@ -1,12 +1,15 @@
 """From a bare server to a logged-in notebook, with papermill alone; then all of it once more."""
 
 import os
+import re
 import sys
 
 import httpx
 import pytest
 import rehearsal
+from browser import WAIT, Notebook, choose, drawn, log_in, new_notebook, page_of, visit
 from laws import at_work, changed, kill_at_each_cell, kill_when, planned, until
+from playwright.sync_api import expect
 from roll_back import differences, roll_back, state
 from testhost.testhost import TestHost
 
@@ -16,7 +19,7 @@ from cyberhubs_lib.contexts import VERSION
 from cyberhubs_lib.engine import engine
 from cyberhubs_lib.errors import HostBusy, HostChanged
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
-from cyberhubs_lib.proof import log_in
+from cyberhubs_lib.proof import log_in as status_of_login
 from cyberhubs_lib.served import trust
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.table import RUNBOOKS
@@ -97,8 +100,70 @@ def test_somebody_from_outside_is_let_in(chain):
     tls = trust(pem=root)
     page = httpx.get(f"http://{chain[1].ip}/hub/login", follow_redirects=True, verify=tls)
     assert (page.status_code, page.url.scheme) == (200, "https")
-    assert log_in(site, "ben", tls) == "welcome"
-    assert log_in(site, "mallory", tls) == "403"
+    assert status_of_login(site, "ben", tls) == "welcome"
+    assert status_of_login(site, "mallory", tls) == "403"
+
+
+FILL = """import subprocess
+done = subprocess.run("head -c 2G /dev/zero > large", shell=True, capture_output=True, text=True)
+print(done.stderr)"""
+BENS_HOME = "/mnt/jupyterhub_users/ben"  # its limit is 1 GiB
+
+
+def save(page):
+    """Ctrl+S, and what is said if it fails."""
+    page.keyboard.press("Control+s")
+    page.locator(".jp-Dialog").or_(page.get_by_text("Saving completed")).first.wait_for()
+    return " ".join(page.locator(".jp-Dialog-content").all_inner_texts())
+
+
+def prints(notebook, source, output):
+    notebook.write(notebook.cells.first, source)
+    notebook.step()
+    shown = notebook.cells.first.locator(".jp-OutputArea-output").first
+    expect(shown).to_contain_text(output, timeout=4 * WAIT)
+
+
+def test_whoever_has_a_full_home_reads_why_and_goes_on(chain, browser, tmp_path):
+    """Fill it, save, stop, start, delete, save."""
+    server, url = chain[1], load_site(str(chain[2])).public_url
+    with page_of(browser, tmp_path, ignore_https_errors=True) as page:
+        log_in(page, url, "ben")
+        choose(page, "JupyterLab")
+        page.wait_for_url("**/user/ben/lab**", timeout=4 * WAIT)
+        notebook = new_notebook(page, "Python 3")
+        prints(notebook, "print(6 * 7)", "42")
+        page.keyboard.press("Control+s")
+        page.get_by_role("button", name="Rename and Save").click()
+        page.locator(".jp-Dialog").wait_for(state="detached")
+        prints(notebook, FILL, "No space left on device")
+        assert "No space left on device" in save(page)
+        bar = page.locator("#jp-main-statusbar")
+        expect(bar).to_contain_text(re.compile(r"Disk: +9\d\d"), timeout=WAIT)
+        page.screenshot(path=tmp_path / "full.png")
+        assert "print(6 * 7)" in server.sh(f"cat {BENS_HOME}/Untitled.ipynb")[1]  # as saved before
+
+        visit(page, f"{url}/hub/home")
+        page.get_by_role("button", name="Stop My Server").click()
+        start = page.get_by_role("button", name="Start My Server")
+        start.click(timeout=2 * WAIT)
+        choose(page, "JupyterLab")
+        page.wait_for_url("**/user/ben/lab**", timeout=4 * WAIT)
+        visit(page, f"{url}/user/ben/lab/tree/Untitled.ipynb")
+        drawn(page, ".jp-NotebookPanel .jp-Cell")
+        notebook = Notebook(page)
+        notebook.wait_until_ready()
+        large = page.locator(".jp-DirListing-item", has_text="large")
+        large.click()
+        page.keyboard.press("Delete")
+        page.locator(".jp-Dialog").get_by_role("button", name="Delete").click()
+        expect(large).to_be_hidden()
+        prints(notebook, "print(6 * 9)", "54")
+        assert save(page) == ""
+        assert "print(6 * 9)" in server.sh(f"cat {BENS_HOME}/Untitled.ipynb")[1]
+        visit(page, f"{url}/hub/home")
+        page.get_by_role("button", name="Stop My Server").click()
+        expect(start).to_be_visible(timeout=2 * WAIT)
 
 
 def test_all_of_it_once_more_by_one_command_changes_nothing(chain):

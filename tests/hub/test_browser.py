@@ -1,11 +1,10 @@
 """What people see: the demo's hub in a real browser."""
 
-import re
 import time
 from urllib.parse import urlsplit
 
 import pytest
-from browser import WAIT, Notebook, drawn, page_of
+from browser import WAIT, choose, drawn, log_in, new_notebook, page_of
 from playwright.sync_api import expect
 from trial import Person
 
@@ -28,23 +27,6 @@ def picture(page):
     return lambda name: page.screenshot(path=page.pictures / f"{name}.png")
 
 
-def log_in(page, url, who):
-    """From the hub's own page to the stand-in and, by a button there, back."""
-    page.goto(url)
-    assert urlsplit(page.url).path == "/hub/login"
-    page.get_by_text("Sign in with GitHub stand-in").click()
-    expect(page.get_by_role("heading")).to_have_text("STAND-IN, NOT GITHUB")
-    expect(page.locator("body")).to_contain_text("asks for no password")
-    page.get_by_role("button", name=who).click()
-    page.wait_for_url(re.compile("/hub/|/user/"))
-
-
-def choose(page, title):
-    """Choose from the menu and start."""
-    page.get_by_label(title).check()
-    page.get_by_role("button", name="Start").click()
-
-
 def stop_and_log_out(page, url):
     """By the hub's control panel."""
     page.goto(f"{url}/hub/home")
@@ -52,15 +34,6 @@ def stop_and_log_out(page, url):
     expect(page.get_by_role("button", name="Start My Server")).to_be_visible(timeout=START)
     page.locator("#logout").click()
     expect(page.get_by_text("Sign in with GitHub stand-in")).to_be_visible()
-
-
-def new_notebook(page, kernel):
-    """A notebook from the launcher."""
-    drawn(page, ".jp-Launcher")
-    page.locator(".jp-LauncherCard", has_text=kernel).first.click()
-    notebook = Notebook(page)
-    notebook.wait_until_ready()
-    return notebook
 
 
 def prints(notebook, source, output):
