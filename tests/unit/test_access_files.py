@@ -227,6 +227,13 @@ def test_only_a_home_is_deleted(people, login):
     assert (people / "ben" / "thesis").exists()
 
 
+def test_files_in_an_image_are_left_alone(people):
+    (people / "ben").chmod(0)  # as the host leaves the place of an image that is not mounted
+    with pytest.raises(ValueError, match="cyberhubs-homes SITE release ben"):
+        user_files.archive("ben", people)
+    assert Accounts(people).owner("ben") == "github:2"
+
+
 def test_a_link_is_not_followed(people, tmp_path):
     (people / "eve").symlink_to(tmp_path)
     with pytest.raises(FileNotFoundError):

@@ -21,6 +21,11 @@ def home(login: str, homes: Path = HOMES) -> Path:
     path = homes / login
     if path.is_symlink() or not path.is_dir():
         raise FileNotFoundError(f"{login} has no files here")
+    if path.is_mount() or not path.stat().st_mode & 0o777:  # the mount point of a closed image
+        raise ValueError(
+            f"{login}'s files lie in an image (limits.disk): on the server, first"
+            f" `sudo cyberhubs-homes SITE release {login}`"
+        )
     return path
 
 
