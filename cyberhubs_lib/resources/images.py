@@ -116,7 +116,7 @@ class Copied(Built):
             if _digest(source, self.tag()) != self.context.digest:
                 Built.bring(self, here, source, tell)
             tell(f"copying {self.tag()}")
-            for line in client.api.load_image(source.images.get(self.tag()).save(named=True)):
+            for line in client.api.load_image(source.images.get(self.tag()).save(named=self.tag())):
                 if "error" in line:
                     raise DockerException(line["error"])
 
