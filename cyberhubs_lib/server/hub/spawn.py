@@ -100,7 +100,7 @@ async def limited_home(name: str, socket: Path = SOCKET, seconds: float = 100) -
             said = (await reader.readline()).decode(errors="replace").strip()
             writer.close()
     except (OSError, TimeoutError) as error:
-        said = f"the server's service for homes does not answer ({error or 'too slow'})"
+        said = f"the server's service for homes does not answer ({str(error) or 'too slow'})"
     if said != "ok":
         raise SpawnError(f"The home directory cannot be opened: {said or 'no answer'}."
                          " An administrator has to look at it.", "home")  # fmt: skip
