@@ -21,6 +21,7 @@ sys.path.insert(0, str(REPOSITORY / "tests"))
 from conftest import Operator  # noqa: E402
 from testhost.testhost import TestHost  # noqa: E402
 
+from cyberhubs_lib.change import operator  # noqa: E402
 from cyberhubs_lib.table import RUNBOOKS, path  # noqa: E402
 
 SITE = """\
@@ -72,11 +73,14 @@ def environment(server: TestHost, site: Path) -> dict[str, str]:
         "CYBERHUBS_TEST": "1",
         "CYBERHUBS_SITE": str(site),
         "CYBERHUBS_CONFIRM": str(server.device),
+        "CYBERHUBS_ALLOW": "dora",
+        "CYBERHUBS_EXPLAIN": "ada, ben, mallory",
     }
 
 
 def normalise(notebook: Path) -> None:
-    """Leave only what a reader needs: sources, outputs, counts, ids."""
+    """Leave only what a reader needs: sources, outputs, counts, ids; and not this machine's name."""
+    notebook.write_text(notebook.read_text().replace(operator(), "joe@laptop"))
     strip = [sys.executable, "-m", "nbstripout", "--keep-output", "--keep-count", "--keep-id",
              "--drop-tagged-cells", "injected-parameters", "--extra-keys", DROP]  # fmt: skip
     subprocess.run([*strip, str(notebook)], check=True)
@@ -85,11 +89,11 @@ def normalise(notebook: Path) -> None:
 def main() -> None:
     """Run all runbooks in order and put their executed copies in the place of the committed ones."""
     with tempfile.TemporaryDirectory() as folder, fresh_server("rehearsal") as server:
-        operator = Operator(Path(folder))
-        operator.knows(server)
+        joe = Operator(Path(folder))
+        joe.knows(server)
         env = environment(server, site_file(server, Path(folder)))
         for name in RUNBOOKS:
-            done = operator.papermill(name, env=env)
+            done = joe.papermill(name, env=env)
             print(name, "ok" if done.code == 0 else done.out, flush=True)
             if done.code or done.path is None:
                 sys.exit(1)
