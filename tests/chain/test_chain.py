@@ -362,9 +362,10 @@ def test_roll_back_as_the_pages_say(chain, before):
     for name in reversed(HUB):
         words = {"08": {}, "10": {"SITE": "rehearsal", "LOGIN": "dora"}}
         roll_back(server, name, **words.get(name[:2], {"SITE": "rehearsal"}))
+        # what the hub keeps with the access lists, and the copy of them
         stays = [
             "astro",
-            "rehearsal-access",
+            "rehearsal.access",
             "/opt/cyberhubs/github",
             " /etc/",
             ":x:",
