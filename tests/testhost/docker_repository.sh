@@ -30,14 +30,14 @@ package() {
         printf 'Maintainer: tests\nDescription: stands in for Docker'\''s\n'
         [ -z "$2" ] || printf 'Depends: %s\n' "$2"
     } > "$1/DEBIAN/control"
-    dpkg-deb -b "$1" $top/pool >/dev/null
+    dpkg-deb -Zgzip -z1 -b "$1" $top/pool >/dev/null
 }
 # the engine's own package under another name: Debian's and Docker's exclude each other
 apt-get -q download docker.io
 dpkg-deb -R docker.io_*.deb docker-ce
 sed -i -E 's/^Package: .*/Package: docker-ce/; s/^Version: .*/Version: 5:29.0.0/
     /^(Conflicts|Breaks|Replaces|Provides|Recommends|Suggests|Source):/d' docker-ce/DEBIAN/control
-dpkg-deb -b docker-ce $top/pool >/dev/null
+dpkg-deb -Zgzip -z1 -b docker-ce $top/pool >/dev/null
 package docker-ce-cli "" ""
 package containerd.io "" ""
 package docker-compose-plugin "" compose
