@@ -38,7 +38,11 @@ docker network ls --format 'network {{.Name}}'
 """
 
 # What stays after 04, as its page says: bridge and packet rules until a restart, group, own files.
-OF_THE_ENGINE = ("^. table ip", "^. docker:x:", "/etc/(cni|rc[0-6].d|init.d|default|containerd)/?")
+OF_THE_ENGINE = (
+    "^. table ip",
+    "^. docker:x:",
+    "/etc/(cni|rc[0-6].d|init.d|default|containerd|networks|docker/key.json)",
+)
 
 
 def blocks(runbook, manager="apt", **words):
