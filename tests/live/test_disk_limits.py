@@ -167,6 +167,7 @@ def test_a_damaged_home_stops_its_user_alone(server):
     server.sh(f"umount {home('user0')}; dd if=/dev/urandom of=/mnt/home_images/user0.ext4 bs=1M"
               " count=8 conv=notrunc")  # fmt: skip
     assert "user0.ext4 is damaged" in ask(server, "user0")
+    assert "user0.ext4 is damaged" in server.sh("journalctl -q -t cyberhubs-homes")[1]
     assert ask(server, "user1") == "ok"
     server.sh("rm /mnt/home_images/user0.ext4")
 
