@@ -28,12 +28,16 @@ Disk = Annotated[Memory, AfterValidator(_large_enough)]
 
 
 class Limits(Part):
-    """What one user's server may use; `disk_of` is for single users."""
+    """What one user's server may use, `disk_of` is for single users; and how many servers there are."""
 
     memory: Memory = "2G"
     cpus: float = Field(default=2.0, gt=0, allow_inf_nan=False)
     processes: int = Field(default=512, ge=64)
     upload: Memory = "1G"  # in one request
+    servers: int = Field(
+        default=0, ge=0
+    )  # that run at the same time, of all users; 0 is any number
+    starting: int = Field(default=20, ge=1)  # that start at the same time
     disk: Disk | None = None
     disk_of: dict[Login, Disk] = {}
 

@@ -82,6 +82,8 @@ c.ListedGitHub.any_allow_config = True  # the lists are ours; no warning that th
 
 # Servers of the users.
 limits = settings["limits"]
+c.JupyterHub.active_server_limit = limits["servers"]
+c.JupyterHub.concurrent_spawn_limit = limits["starting"]
 HubSpawner.hub_settings = settings
 c.JupyterHub.spawner_class = HubSpawner
 c.HubSpawner.options_form = menu_html(settings["menu"])
