@@ -33,6 +33,12 @@ class SystemParams(Params):
     allow_reboot: bool = False
 
 
+class HubParams(Params):
+    """Runbook 06: after how many days a secret made on the host is made anew; 0 is never."""
+
+    rotate_days: Annotated[int, Field(ge=0)] = 0
+
+
 class StorageParams(Params):
     """Runbook 03: the disk, its name once more to format it, and whether containers may stop."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SettingsError
-from .params import AccessParams, Params, StorageParams, SystemParams
+from .params import AccessParams, HubParams, Params, StorageParams, SystemParams
 from .recipes import (
     certificates,
     configure_hub,
@@ -44,7 +44,7 @@ RUNBOOKS: dict[str, Entry] = {
     "03_prepare_storage": Entry(prepare_storage.recipe, StorageParams),
     "04_install_docker": Entry(install_docker.recipe),
     "05_mount_data": Entry(mount_data.recipe),
-    "06_configure_hub": Entry(configure_hub.recipe, root="remote"),
+    "06_configure_hub": Entry(configure_hub.recipe, HubParams, root="remote"),
     "07_certificates": Entry(certificates.recipe, root="remote"),
     "08_get_images": Entry(get_images.recipe, root="remote"),
     "09_launch_hub": Entry(launch_hub.recipe, root="remote"),

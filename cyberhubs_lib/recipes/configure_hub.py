@@ -24,7 +24,7 @@ from ..transport import Result
 from .recipe import Recipe, account_exists, docker_answers
 
 SECRET_VARIABLE = "CYBERHUBS_CLIENT_SECRET"
-SECRETS = 3  # two tokens between the services, and the client secret
+SECRETS = 4  # of the proxy, the proof and the cookies, and the client secret
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -38,7 +38,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         requirements=[*_requirements(site, facts), *_book(site, html)],
         steps={
             "directories": [Directory(f"{home}/{f}".rstrip("/"), owner) for f in folders],
-            "secrets": _secrets(site, home, owner),
+            "secrets": _secrets(site, home, owner, getattr(params, "rotate_days", 0)),
             "lists": _lists(site, home, owner),
             "settings": [
                 File(f"{home}/{path}", content, "644", owner)
@@ -98,16 +98,19 @@ def _book(site: Site, html: Path | None) -> list[Check]:
     ]  # fmt: skip
 
 
-def _secrets(site: Site, home: str, owner: str) -> list[Resource]:
+def _secrets(site: Site, home: str, owner: str, days: int) -> list[Resource]:
     def path(name: str) -> str:
         return f"{home}/secrets/{name}"
 
     made: list[Resource] = [
-        Token(path("proxy_token"), owner, "between hub and proxy"),
-        Token(path("check_token"), owner, "with it runbook 09 proves that the hub works"),
+        Token(path("proxy_token"), owner, "between hub and proxy", days),
+        Token(path("check_token"), owner, "with it runbook 09 proves that the hub works", days),
+        Token(
+            path("cookie_secret"), owner, "signs the cookies: a new one logs everybody out", days
+        ),
     ]
     if site.login.standin:
-        return [*made, Token(path("oauth_client_secret"), owner, "between hub and stand-in")]
+        return [*made, Token(path("oauth_client_secret"), owner, "between hub and stand-in", days)]
     try:
         secret = client_secret(site)
     except PreconditionFailed:  # a requirement says so, and stops all but a dry run

@@ -18,8 +18,13 @@ from ..state import Resource
 from ..transport import Result
 from .recipe import Recipe, docker_answers
 
-# service -> the directory of files that it reads once, at its start
-READS = {"hub": "secrets", "proxy": "secrets", "standin": "secrets", "caddy": "certificate/acme"}
+# service -> the files, or directories of them, that it reads once, at its start
+READS = {
+    "hub": ["secrets"],
+    "proxy": ["secrets/proxy_token"],
+    "standin": ["secrets/oauth_client_secret"],
+    "caddy": ["certificate/acme"],
+}
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -46,7 +51,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "data": volume,
             "services": [
                 Container(name, site.project, image, digests[name], compose(site, facts),
-                          f"{home}/{READS[name]}" if name in READS else "")
+                          tuple(f"{home}/{path}" for path in READS.get(name, ())))
                 for name, image in services(site).items()
             ],
         },

@@ -84,11 +84,15 @@ def _owner(words: list[str], wanted: str) -> str:
 
 @dataclass(frozen=True)
 class Token(Resource):
-    """A secret made on the host itself, once; nobody needs to know it, so it never travels."""
+    """A secret made on the host itself; nobody needs to know it, so it never travels.
+
+    With `days` one that is older is made anew; 0 keeps it for ever.
+    """
 
     path: str
     owner: str
     why: str = ""
+    days: int = 0
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -97,32 +101,40 @@ class Token(Resource):
 
     @property
     def wanted(self) -> State:  # type: ignore[override]
-        """Not empty, and only its owner reads it."""
-        return {"content": "present", "mode": "600", "owner": self.owner}
+        """Not empty, young enough, and only its owner reads it."""
+        young = {"age": f"at most {self.days} days"} if self.days else {}
+        return {"content": "present", "mode": "600", "owner": self.owner, **young}
 
     def question(self) -> str:
-        """Mode and owner, whether it is empty; never the content."""
-        return sh("[ -s {} ] && stat -c '%a %U:%G %u:%g' {} || :", self.path, self.path)
+        """Mode, owner, age in seconds; nothing if it is empty or absent. Never the content."""
+        return sh(
+            "[ -s {} ] && stat -c '%a %U:%G %u:%g' {} && echo $(($(date +%s) - $(stat -c %Y {}))) || :",
+            *[self.path] * 3,
+        )
 
     def parse(self, answer: Result) -> State:
         """None if absent or empty."""
         words = _words(answer, self.owner)
-        if len(words) < 3:
+        if len(words) < 4:
             return None
-        return {"content": "present", "mode": words[0], "owner": _owner(words, self.owner)}
+        state = {"content": "present", "mode": words[0], "owner": _owner(words, self.owner)}
+        days = int(words[3]) / 86400
+        young = self.days and days <= self.days
+        return {**state, "age": f"at most {self.days} days" if young else f"{days:.0f} days"}
 
     def note(self, was: State) -> str:
         """What it is for."""
         return self.why
 
     def change(self, was: State) -> str:
-        """256 random bits; an existing one keeps its content."""
+        """256 random bits; an existing one keeps its content unless it is too old."""
         make = sh(
             "d=$(dirname {}) && mkdir -p \"$d\" && chmod 700 \"$d\" && chown {} \"$d\" && umask 077"
             " && od -An -tx1 -N32 /dev/urandom | tr -d ' \\n' > {}.new && mv {}.new {}\n",
             self.path, self.owner, self.path, self.path, self.path,
         )  # fmt: skip
-        return (make if was is None else "") + sh(
+        old = was is not None and was["age"] != (self.wanted or {}).get("age", was["age"])
+        return (make if was is None or old else "") + sh(
             "chown {} {} && chmod 600 {}", self.owner, self.path, self.path
         )
 

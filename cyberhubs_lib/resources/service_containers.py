@@ -25,7 +25,7 @@ class Container(Resource):
     image: str
     settings: str
     compose: str  # shell text before a compose command
-    secrets: str = ""  # the directory of the secrets that were mounted at its start
+    secrets: tuple[str, ...] = ()  # files and directories that it read at its start
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -59,10 +59,9 @@ class Container(Resource):
             'case $l in "running|starting"*) sleep 1; n=$((n + 1)); l=$(look) ;; *) break ;; esac\n'
             "done\n"
             # a secret is a mounted file: a new one takes its place only in a new container
-            + sh(
-                '[ -z "$l" ] || echo "$l|$(find {} -type f -newermt "${l##*|}" 2>/dev/null)"',
-                self.secrets or "/nonexistent",
-            )
+            + '[ -z "$l" ] || echo "$l|$(find '
+            + " ".join(sh("{}", path) for path in self.secrets or ("/nonexistent",))
+            + ' -type f -newermt "${l##*|}" 2>/dev/null)"'
         )
 
     def parse(self, answer: Result) -> State:

@@ -64,7 +64,7 @@ c.JupyterHub.template_vars = {
 
 # State.
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
-c.JupyterHub.cookie_secret_file = f"{STATE}/jupyterhub_cookie_secret"
+c.JupyterHub.cookie_secret = bytes.fromhex(secret("cookie_secret"))
 c.CryptKeeper.keys = [bytes.fromhex(kept_key(STATE / "crypt_key"))]
 
 # Login. The lists decide (access.py); watch.py, a service below, ends what they no longer allow, so
