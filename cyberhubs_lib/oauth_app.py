@@ -1,4 +1,4 @@
-"""The OAuth application at GitHub: what to type into its form, and whether its secret is right."""
+"""The OAuth application at GitHub or GitLab: what goes into its form, whether its secret is right."""
 
 from __future__ import annotations
 
@@ -8,33 +8,47 @@ from .site import Site
 
 SECONDS = 5
 
-# GitHub's word for what is wrong with a request -> (id and secret are good, what it means); from
-# docs.github.com, "Troubleshooting OAuth app access token request errors"
+# what is wrong with a request -> (id and secret are good, what it means); GitHub's words from
+# docs.github.com, "Troubleshooting OAuth app access token request errors", GitLab's from RFC 6749
 ANSWERS = {
     "bad_verification_code": (True, "accepts id and secret"),  # only the code, which we made up
+    "invalid_grant": (True, "accepts id and secret"),
     "incorrect_client_credentials": (False, "refuses the client secret"),
+    "invalid_client": (False, "refuses id or secret"),
     "Not Found": (False, "knows no application with this client_id"),
 }
+TOKEN = {"github": "/login/oauth/access_token", "gitlab": "/oauth/token"}
 
 
 def form(site: Site) -> dict[str, str]:
-    """The fields of GitHub's form (Settings, Developer settings, OAuth Apps) -> what goes in."""
-    return {
-        "Homepage URL": site.public_url,
-        "Authorization callback URL": f"{site.public_url}/hub/oauth_callback",
-    }
+    """The fields of the provider's form -> what goes in.
+
+    GitHub: Settings, Developer settings, OAuth Apps. GitLab: Preferences, Applications.
+    """
+    callback = f"{site.public_url}/hub/oauth_callback"
+    if site.login.provider == "gitlab":
+        return {"Redirect URI": callback, "Confidential": "yes", "Scopes": "read_user"}
+    return {"Homepage URL": site.public_url, "Authorization callback URL": callback}
 
 
 def accepted(site: Site, secret: str) -> tuple[bool, str]:
-    """Ask GitHub to take a code that is none: it looks at id and secret first.
+    """Ask the provider to take a code that is none: it looks at id and secret first.
 
-    Where GitHub cannot be reached from here nothing is wrong for certain, and the words say so.
+    Where it cannot be reached from here nothing is wrong for certain, and the words say so.
     """
-    address = f"{site.login.url}/login/oauth/access_token"
-    form = {"client_id": site.login.client_id, "client_secret": secret, "code": "check"}
+    fields = {
+        "client_id": site.login.client_id,
+        "client_secret": secret,
+        "code": "check",
+        "grant_type": "authorization_code",
+        "redirect_uri": f"{site.public_url}/hub/oauth_callback",
+    }
     try:
         reply = httpx.post(
-            address, data=form, headers={"Accept": "application/json"}, timeout=SECONDS
+            site.login.address + TOKEN[site.login.provider],
+            data=fields,
+            headers={"Accept": "application/json"},
+            timeout=SECONDS,
         )
         error = str(reply.json().get("error", ""))
     except (httpx.HTTPError, ValueError, AttributeError) as problem:

@@ -27,6 +27,7 @@ from .site import Site
 from .site_types import CHECK_USER
 
 START_SECONDS = 120
+AUTHORIZE = {"github": "/login/oauth/authorize", "gitlab": "/oauth/authorize"}
 CERTIFICATE_SECONDS = 60  # until an authority has given the first certificate; mostly it takes 5
 CELL = "import os; print(6 * 7, os.getuid(), os.getgid())"
 
@@ -83,7 +84,8 @@ def _answers(site: Site, tls: ssl.SSLContext) -> str:
 
 def _login_url(site: Site) -> str:
     inside = f"{site.public_url}/github-standin"
-    return (inside if site.login.standin else site.login.url) + "/login/oauth/authorize"
+    provider = inside if site.login.standin else site.login.address
+    return provider + AUTHORIZE[site.login.provider]
 
 
 def _wait_for_certificate(site: Site) -> None:

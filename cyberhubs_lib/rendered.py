@@ -44,7 +44,9 @@ def files(site: Site, facts: Facts) -> dict[str, bytes]:
     found["broker.json"] = _json(broker_settings(site, facts))
     if site.login.standin:
         accounts = [account.model_dump() for account in site.login.standin]
-        found["standin/accounts.json"] = _json({"client_id": STANDIN_CLIENT, "accounts": accounts})
+        found["standin/accounts.json"] = _json(
+            {"client_id": STANDIN_CLIENT, "provider": site.login.provider, "accounts": accounts}
+        )
     found[".env"] = _env(site, facts, found)
     return found
 
@@ -99,24 +101,16 @@ def _propagation(site: Site) -> str | None:
 
 def _login(site: Site) -> dict[str, object]:
     login = site.login
+    said = {"provider": login.provider, "name": login.name}
     if login.standin:
         return {
-            "provider": "github",
+            **said,
             "url": f"{site.public_url}/github-standin",
             "internal_url": "http://standin:8080",
-            "api_url": "http://standin:8080",
             "standin": True,
             "client_id": STANDIN_CLIENT,
         }
-    github = login.url.rstrip("/")
-    api = "https://api.github.com" if github == "https://github.com" else f"{github}/api/v3"
-    return {
-        "provider": "github",
-        "url": github,
-        "api_url": api,
-        "standin": False,
-        "client_id": login.client_id,
-    }
+    return {**said, "url": login.address, "standin": False, "client_id": login.client_id}
 
 
 def bind_address(site: Site) -> str:

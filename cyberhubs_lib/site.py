@@ -18,28 +18,46 @@ from .site_certificate import OURS, Certificate, check_address
 from .site_host import Docker, Part, Storage, System
 from .site_limits import Culling, Limits
 from .site_mounts import Mount, check_places
-from .site_types import ImageName, Login, OptionalImageName, Uid, WebAddress, is_private
+from .site_types import (
+    ImageName,
+    Login,
+    OptionalImageName,
+    OptionalWebAddress,
+    Uid,
+    WebAddress,
+    is_private,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"  # of the images that this release makes and expects
 
 
 class Account(Part):
-    """A person of the stand-in for GitHub."""
+    """A person of the stand-in for GitHub or GitLab."""
 
     login: Login
     name: str = ""
     id: int = Field(default=1, ge=1)
 
 
-class GitHub(Part):
-    """GitHub login: the OAuth application. The secret is in a file or the environment, not here."""
+class Provider(Part):
+    """Who says who somebody is. The application's secret is in a file or the environment, not here."""
 
-    provider: Literal["github"] = "github"
-    url: WebAddress = "https://github.com"
+    provider: Literal["github", "gitlab"] = "github"
+    url: OptionalWebAddress = ""
     client_id: str = ""
     client_secret_file: str = ""
     standin: list[Account] = []
+
+    @property
+    def name(self) -> str:
+        """As people call it."""
+        return {"github": "GitHub", "gitlab": "GitLab"}[self.provider]
+
+    @property
+    def address(self) -> str:
+        """Of the provider: its public one, or the group's own server."""
+        return self.url or f"https://{self.provider}.com"
 
 
 class Choice(Part):
@@ -88,7 +106,7 @@ class Site(Part):
     docker: Docker = Docker()
     mounts: list[Mount] = []
     images: Images = Images()
-    login: GitHub = GitHub()
+    login: Provider = Provider()
     access: Literal["listed", "open"] = "listed"
     admins: list[Login] = []
     allowed_users: list[Login] = []

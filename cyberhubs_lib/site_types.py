@@ -71,6 +71,7 @@ Login = Annotated[
     AfterValidator(_of_a_person),
 ]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+OptionalWebAddress = Annotated[str, AfterValidator(lambda url: url and _web_address(url))]
 # registry:port/group/name:tag@digest
 IMAGE = (
     r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9._-]+(/[a-z0-9._-]+)*"

@@ -115,7 +115,7 @@ def _secrets(site: Site, home: str, owner: str, days: int) -> list[Resource]:
         secret = client_secret(site)
     except PreconditionFailed:  # a requirement says so, and stops all but a dry run
         return made
-    why = "of the OAuth application at GitHub"
+    why = f"of the OAuth application at {site.login.name}"
     return [
         *made,
         File(path("oauth_client_secret"), secret.encode(), "600", owner, why, secret=True),
@@ -153,11 +153,11 @@ def _at_github(site: Site) -> list[Check]:
             return True, "not asked"
 
     return [
-        *[Check(f"in GitHub's form: {field}", "true", shown(text), "")
+        *[Check(f"in {site.login.name}'s form: {field}", "true", shown(text), "")
           for field, text in form(site).items()],
-        Check("GitHub", "true", asked, "accepts id and secret",
-              "copy login.client_id from the application's page at GitHub, and make a new client"
-              " secret there"),
+        Check(site.login.name, "true", asked, "accepts id and secret",
+              f"copy login.client_id from the application's page at {site.login.name}, and make a new"
+              " client secret there"),
     ]  # fmt: skip
 
 
@@ -172,12 +172,13 @@ def client_secret(site: Site) -> str:
         given = read_private(file, "login.client_secret_file")
     if not given or not site.login.client_id:
         raise PreconditionFailed(
-            "the OAuth application at GitHub is not named: "
+            f"the OAuth application at {site.login.name} is not named: "
             + ("login.client_id is empty" if given else "there is no client secret"),
             expected=f"login.client_id in the site file, and the secret in {SECRET_VARIABLE} or in"
             " the file that login.client_secret_file names",
-            todo="register an application at GitHub (Settings, Developer settings, OAuth Apps) with"
-            f" homepage {site.public_url} and callback {site.public_url}/hub/oauth_callback",
+            todo=f"register an application at {site.login.name} (GitHub: Settings, Developer settings,"
+            " OAuth Apps; GitLab: Preferences, Applications) with "
+            + ", ".join(f"{field}: {text}" for field, text in form(site).items()),
         )
     return keep_secret(given)
 

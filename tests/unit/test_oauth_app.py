@@ -28,21 +28,30 @@ def url():
 
 
 @pytest.mark.parametrize(
-    ("client", "secret", "found"),
+    ("provider", "client", "secret", "found"),
     [
-        ("id", "secret-of-the-tests", (True, "accepts id and secret")),
-        ("id", "another", (False, "refuses the client secret")),
-        ("other", "secret-of-the-tests", (False, "refuses the client secret")),
+        ("github", "id", "secret-of-the-tests", (True, "accepts id and secret")),
+        ("github", "id", "another", (False, "refuses the client secret")),
+        ("github", "other", "secret-of-the-tests", (False, "refuses the client secret")),
+        ("gitlab", "id", "secret-of-the-tests", (True, "accepts id and secret")),
+        ("gitlab", "id", "another", (False, "refuses id or secret")),
+        ("gitlab", "other", "secret-of-the-tests", (False, "refuses id or secret")),
     ],
 )
-def test_the_provider_is_asked(url, client, secret, found):
-    site = Site(login={"url": url, "client_id": client})
+def test_the_provider_is_asked(url, provider, client, secret, found):
+    site = Site(login={"provider": provider, "url": url, "client_id": client})
     assert accepted(site, secret) == found
 
 
 def test_nobody_there():
     site = Site(login={"url": "http://127.0.0.1:9", "client_id": "id"})
     assert accepted(site, "x") == (True, "could not be asked from here (ConnectError)")
+
+
+def test_what_goes_into_gitlabs_form():
+    site = Site(public_url="https://hub.example.org", login={"provider": "gitlab"})
+    assert form(site)["Redirect URI"] == "https://hub.example.org/hub/oauth_callback"
+    assert site.login.address == "https://gitlab.com"
 
 
 def test_what_goes_into_the_form():

@@ -5,6 +5,7 @@ import socket
 import subprocess
 
 import pytest
+from providers import endpoints
 
 from cyberhubs_lib.contexts import IMAGES, OFFICIAL, OURS, context
 from cyberhubs_lib.facts import parse_facts
@@ -32,13 +33,28 @@ def test_every_variable_of_compose_is_rendered():
     assert rendered - used == {"COMPOSE_FILE", "COMPOSE_PROFILES"}
 
 
-def test_hub_settings_for_github_and_its_enterprise_server():
-    hub = json.loads(files(Site(**GITHUB), FACTS)["hub.json"])
-    assert hub["login"]["api_url"] == "https://api.github.com"
-    own = Site(login={"client_id": "x", "url": "https://git.uni.test/"})
-    hub = json.loads(files(own, FACTS)["hub.json"])
-    assert hub["login"]["api_url"] == "https://git.uni.test/api/v3"
-    assert not any(path.endswith("accounts.json") for path in files(own, FACTS))
+PUBLIC, OWN = "https://github.com/login/oauth/", "https://git.uni.test"
+
+
+@pytest.mark.parametrize(
+    ("login", "authorize", "token", "user"),
+    [
+        ({}, f"{PUBLIC}authorize", f"{PUBLIC}access_token", "https://api.github.com/user"),
+        ({"url": OWN + "/"}, f"{OWN}/login/oauth/authorize", f"{OWN}/login/oauth/access_token",
+         f"{OWN}/api/v3/user"),
+        ({"provider": "gitlab"}, "https://gitlab.com/oauth/authorize",
+         "https://gitlab.com/oauth/token", "https://gitlab.com/api/v4/user"),
+        ({"provider": "gitlab", "url": OWN}, f"{OWN}/oauth/authorize", f"{OWN}/oauth/token",
+         f"{OWN}/api/v4/user"),
+    ],
+)  # fmt: skip
+def test_where_the_hub_sends_people_and_asks_who_they_are(login, authorize, token, user):
+    site = Site(login={"client_id": "x", **login})
+    hub = json.loads(files(site, FACTS)["hub.json"])
+    assert endpoints(hub["login"]) == {
+        "authorize_url": authorize, "token_url": token, "userdata_url": user,
+    }  # fmt: skip
+    assert not any(path.endswith("accounts.json") for path in files(site, FACTS))
 
 
 def test_a_volume_lies_below_docker():

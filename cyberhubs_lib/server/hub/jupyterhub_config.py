@@ -8,7 +8,8 @@ from pathlib import Path
 sys.path.insert(0, "/srv/hub")  # the modules beside this file
 from access import CHECK_USER
 from door import Door
-from login import ListedGitHub, endpoints, refuse_public_standin
+from login import AUTHENTICATORS, Listed, refuse_public_standin
+from providers import SCOPES, endpoints
 from spawn import HubSpawner, menu_html
 
 STATE = Path("/srv/state")  # the volume hub_state
@@ -33,7 +34,7 @@ def kept_key(path: Path) -> str:
 os.umask(0o077)  # the database too is for nobody else
 settings = json.loads(Path("/srv/hub.json").read_text())
 refuse_public_standin(settings)
-ListedGitHub.door = Door(everybody=settings["access"] == "open")
+Listed.door = Door(everybody=settings["access"] == "open")
 public_url = settings["public_url"].rstrip("/")
 uid, gid = settings["uid"], settings["gid"]
 
@@ -58,8 +59,9 @@ c.JupyterHub.template_vars = {
     "contact": settings["contact"],
     "standin": settings["login"]["standin"],
     "everybody": settings["access"] == "open",
-    "open_until": lambda user: ListedGitHub.door.open_until(),  # called at each page
+    "open_until": lambda user: Listed.door.open_until(),  # called at each page
     "login_service_name": settings["login"]["url"].removeprefix("https://"),
+    "provider": settings["login"]["name"],
 }
 
 # State.
@@ -69,16 +71,18 @@ c.CryptKeeper.keys = [bytes.fromhex(kept_key(STATE / "crypt_key"))]
 
 # Login. The lists decide (access.py); watch.py, a service below, ends what they no longer allow, so
 # JupyterHub itself has nothing to ask again.
-c.JupyterHub.authenticator_class = ListedGitHub
-for name, address in endpoints(settings["login"]).items():
-    c.ListedGitHub[name] = address
-c.ListedGitHub.client_id = settings["login"]["client_id"]
-c.ListedGitHub.client_secret = secret("oauth_client_secret")
-c.ListedGitHub.oauth_callback_url = public_url + "/hub/oauth_callback"
-c.ListedGitHub.login_service = "GitHub stand-in" if settings["login"]["standin"] else "GitHub"
-c.ListedGitHub.enable_auth_state = True
-c.ListedGitHub.auth_refresh_age = 0
-c.ListedGitHub.any_allow_config = True  # the lists are ours; no warning that there are none
+login = settings["login"]
+c.JupyterHub.authenticator_class = AUTHENTICATORS[login["provider"]]
+for name, address in endpoints(login).items():
+    c.Listed[name] = address
+c.Listed.client_id = login["client_id"]
+c.Listed.client_secret = secret("oauth_client_secret")
+c.Listed.oauth_callback_url = public_url + "/hub/oauth_callback"
+c.Listed.login_service = login["name"] + (" stand-in" if login["standin"] else "")
+c.Listed.scope = SCOPES[login["provider"]]
+c.Listed.enable_auth_state = True
+c.Listed.auth_refresh_age = 0
+c.Listed.any_allow_config = True  # the lists are ours; no warning that there are none
 
 # Servers of the users.
 limits = settings["limits"]

@@ -1,4 +1,4 @@
-"""Login with GitHub, with the lists of the site having the last word."""
+"""Login with GitHub or GitLab, with the lists of the site having the last word."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from door import Door
 from oauthenticator.github import GitHubOAuthenticator
+from oauthenticator.gitlab import GitLabOAuthenticator
+from oauthenticator.oauth2 import OAuthenticator
 from tornado.web import HTTPError
 
 PRIVATE_NETWORKS = [
@@ -37,17 +39,6 @@ def refuse_public_standin(settings: dict[str, Any]) -> None:
         )
 
 
-def endpoints(login: dict[str, Any]) -> dict[str, str]:
-    """The three OAuth addresses: the browser goes to the first, the hub itself to the others."""
-    url = login["url"].rstrip("/")
-    internal = (login.get("internal_url") or url).rstrip("/")
-    return {
-        "authorize_url": f"{url}/login/oauth/authorize",
-        "token_url": f"{internal}/login/oauth/access_token",
-        "userdata_url": f"{login['api_url'].rstrip('/')}/user",
-    }
-
-
 class Refused(HTTPError):
     """A login that the lists do not let in; the page of errors knows it by its reason."""
 
@@ -55,10 +46,11 @@ class Refused(HTTPError):
         super().__init__(403, f"The account {username} is {why}.", reason="not let in")
 
 
-class ListedGitHub(GitHubOAuthenticator):
-    """GitHub says who somebody is; the site's lists say whether that person may come in."""
+class Listed(OAuthenticator):
+    """The provider says who somebody is; the site's lists say whether that person may come in."""
 
     door: Door  # set by jupyterhub_config.py
+    provider = ""
 
     async def check_blocked_users(self, username: str, auth_model: dict[str, Any] | None) -> bool:
         """Leave blocking to check_allowed, which can say why, and asks the same decision."""
@@ -82,5 +74,20 @@ class ListedGitHub(GitHubOAuthenticator):
         return auth_model
 
     def number(self, auth_model: dict[str, Any]) -> str:
-        """The account as GitHub numbers it: a login can be renamed and given to somebody else."""
-        return f"github:{auth_model['auth_state'][self.user_auth_state_key]['id']}"
+        """The account as the provider numbers it: a login can be renamed and given to somebody else."""
+        return f"{self.provider}:{auth_model['auth_state'][self.user_auth_state_key]['id']}"
+
+
+class ListedGitHub(Listed, GitHubOAuthenticator):
+    """With an account at GitHub."""
+
+    provider = "github"
+
+
+class ListedGitLab(Listed, GitLabOAuthenticator):
+    """With an account at GitLab, its public server or a group's own."""
+
+    provider = "gitlab"
+
+
+AUTHENTICATORS = {found.provider: found for found in (ListedGitHub, ListedGitLab)}

@@ -1,7 +1,7 @@
-"""A stand-in for GitHub's login, for trials and tests: real OAuth, but it asks for no password.
+"""A stand-in for GitHub's or GitLab's login, for trials and tests: real OAuth, but without a password.
 
-The endpoints are GitHub's, so that the hub needs no other code than for GitHub itself; oauth.py beside
-this file decides. Accounts come from accounts.json, there too.
+The endpoints are theirs, so that the hub needs no other code than for the real ones; oauth.py beside
+this file decides, gitlab.py says it in GitLab's words. Accounts come from accounts.json, there too.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+import gitlab
 from oauth import Standin
 
 ACCOUNTS = Path("/srv/standin/accounts.json")
 CLIENT_SECRET = Path("/run/secrets/oauth_client_secret")
+AUTHORIZE = ("/login/oauth/authorize", "/oauth/authorize")
 
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Stand-in, not GitHub</title>
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<title>Stand-in, not {provider}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
 body {{ font: 18px/1.5 sans-serif; max-width: 34em; margin: 2em auto; padding: 0 1em }}
 h1 {{ background: #b00; color: #fff; padding: .5em; text-align: center }}
 button {{ font: inherit; width: 100%; margin: .3em 0; padding: .5em; text-align: left }}
-</style></head><body><h1>STAND-IN, NOT GITHUB</h1>
-<p>This page takes the place of GitHub's login in a trial. It asks for no password: whoever can open
+</style></head><body><h1>STAND-IN, NOT {title}</h1>
+<p>This page takes the place of {provider}'s login in a trial. It asks for no password: whoever can open
 it can be any of these people. Log in as:</p>
 <form method="post" action="?{query}">{buttons}</form></body></html>"""
 
@@ -36,18 +39,21 @@ def first_values(query: str) -> dict[str, str]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """GitHub's three endpoints, and one for the healthcheck."""
+    """The three endpoints of GitHub and of GitLab, and one for the healthcheck."""
 
     standin: Standin
+    provider = "GitHub"
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         """The page with the accounts, and the account behind a token."""
         path, asked = urlsplit(self.path).path, first_values(urlsplit(self.path).query)
-        if path == "/login/oauth/authorize":
+        user = self.standin.user(self.headers.get("Authorization", ""))
+        if path in AUTHORIZE:
             self.authorize_page(asked)
+        elif path == "/api/v4/user":
+            self.answer_json(*gitlab.user(user))
         elif path in ("/user", "/api/v3/user"):
-            user = self.standin.user(self.headers.get("Authorization", ""))
             if user is None:
                 self.answer_json(401, {"message": "Bad credentials", "status": "401"})
             else:
@@ -62,8 +68,10 @@ class Handler(BaseHTTPRequestHandler):
         path, asked = urlsplit(self.path).path, first_values(urlsplit(self.path).query)
         length = min(int(self.headers.get("Content-Length") or 0), 65536)
         body = self.rfile.read(length).decode("utf-8", "replace")
-        if path == "/login/oauth/authorize":
+        if path in AUTHORIZE:
             self.authorized(asked, first_values(body).get("login", ""))
+        elif path == "/oauth/token":
+            self.answer_json(*gitlab.answer(self.standin.exchange(first_values(body))))
         elif path == "/login/oauth/access_token":
             form = json.loads(body) if "json" in self.headers.get("Content-Type", "") else None
             result = self.standin.exchange(form or {**asked, **first_values(body)})
@@ -87,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
     def authorize_page(self, asked: dict[str, str]) -> None:
         """The page on which one chooses who to be."""
         if wrong := self.wrong(asked):
-            self.answer(404, "text/html", f"<h1>STAND-IN, NOT GITHUB</h1><p>{wrong}</p>")
+            self.answer(404, "text/html", f"<h1>STAND-IN</h1><p>{wrong}</p>")
             return
         buttons = "".join(
             f'<button name="login" value="{escape(login)}"><b>{escape(login)}</b>'
@@ -96,7 +104,16 @@ class Handler(BaseHTTPRequestHandler):
         )
         # The form posts to this very address, whatever path the front door put before it.
         query = escape(urlencode(asked, quote_via=quote))
-        self.answer(200, "text/html", PAGE.format(query=query, buttons=buttons))
+        self.answer(
+            200,
+            "text/html",
+            PAGE.format(
+                query=query,
+                buttons=buttons,
+                provider=self.provider,
+                title=self.provider.upper(),
+            ),
+        )
 
     def authorized(self, asked: dict[str, str], login: str) -> None:
         """Back to the hub with a code, and with the hub's own `state`."""
@@ -138,6 +155,7 @@ def main() -> None:
     known = json.loads(ACCOUNTS.read_text())
     secret = CLIENT_SECRET.read_text().strip()
     Handler.standin = Standin(known["client_id"], secret, known["accounts"])
+    Handler.provider = {"github": "GitHub", "gitlab": "GitLab"}[known["provider"]]
     ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 
 
