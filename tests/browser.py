@@ -78,6 +78,16 @@ def visit(page: Page, url: str) -> None:
     page.goto(url)
 
 
+def arrive(page: Page, address: str, timeout: float = 4 * WAIT) -> None:
+    """Wait until the page is there by itself; help if the network changed, see `drawn`."""
+    there = r"(?<!/hub)" + re.escape(urlsplit(address).path)
+    for _ in range(4):
+        page.wait_for_url(re.compile(there + "|^chrome-error:"), timeout=timeout)
+        if not page.url.startswith("chrome-error:"):
+            break
+        visit(page, address)
+
+
 class Notebook:
     """The open notebook of JupyterLab."""
 

@@ -29,7 +29,7 @@ apt-mark showmanual | sed 's/^/package /'
 getent passwd; getent group
 systemctl list-unit-files --no-legend --state=enabled | awk '{print "enabled", $1}'
 systemctl list-timers --no-legend --all | grep -o '[^ ]*\.timer'
-findmnt -rno TARGET,SOURCE | grep -v -e /proc/ -e ^/run/ -e ^/var/lib/docker/
+findmnt -rno TARGET,SOURCE | grep -v -e /proc/ -e ^/run/ -e /lib/docker/
 nft list tables
 docker ps -a --format 'container {{.Names}}'
 docker images --format 'image {{.Repository}}:{{.Tag}}'

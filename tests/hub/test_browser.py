@@ -4,7 +4,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from browser import WAIT, choose, drawn, log_in, new_notebook, page_of
+from browser import WAIT, arrive, choose, drawn, log_in, new_notebook, page_of
 from playwright.sync_api import expect
 from trial import Person
 
@@ -48,7 +48,7 @@ def test_ben_works_in_jupyterlab(demo_hub, page, picture):
     log_in(page, demo_hub.url, "ben")
     picture("menu")
     choose(page, "JupyterLab")
-    page.wait_for_url("**/user/ben/lab**", timeout=START)
+    arrive(page, f"{demo_hub.url}/user/ben/lab")
     notebook = new_notebook(page, "Python 3")
     prints(notebook, "import ipywidgets\nprint(6 * 7)\nipywidgets.IntSlider(5)", "42")
     page.locator(".widget-slider").wait_for()
@@ -76,7 +76,7 @@ def test_ben_works_in_jupyterlab(demo_hub, page, picture):
 def test_a_logout_closes_a_running_server_too(demo_hub, page):
     log_in(page, demo_hub.url, "ben")
     choose(page, "JupyterLab")
-    page.wait_for_url("**/user/ben/lab**", timeout=START)
+    arrive(page, f"{demo_hub.url}/user/ben/lab")
     page.goto(f"{demo_hub.url}/hub/home")
     page.locator("#logout").click()
     page.goto(f"{demo_hub.url}/user/ben/lab")
@@ -87,7 +87,7 @@ def test_a_logout_closes_a_running_server_too(demo_hub, page):
 def test_ada_uses_notebook_and_bash(demo_hub, page, picture):
     log_in(page, demo_hub.url, "ada")
     choose(page, "Notebook")
-    page.wait_for_url("**/user/ada/tree**", timeout=START)
+    arrive(page, f"{demo_hub.url}/user/ada/tree")
     drawn(page, ".jp-DirListing-item")
     picture("tree")
     page.goto(f"{demo_hub.url}/user/ada/lab")

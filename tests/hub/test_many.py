@@ -17,7 +17,7 @@ def test_one_server_too_many(demo_hub):
         with pytest.raises(httpx.HTTPStatusError) as refused:
             ben.start()
         assert refused.value.response.status_code == 429
-        assert "active servers" in refused.value.response.json()["message"].lower()
+        assert "active user limit" in refused.value.response.json()["message"].lower()
         ada.stop()
         ben.start()  # there is room again
         ben.stop()
