@@ -21,16 +21,16 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+ALONE = Path(__file__).with_name("chromium-alone")
 WAIT = 30_000  # ms until an element must be there; two busy cores are slow
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser. Its absence is an error, never a skip."""
-    program = shutil.which("chromium")
-    assert program, "chromium is missing: `./cyberhubs test` installs it"
+    assert shutil.which("chromium"), "chromium is missing: `./cyberhubs test` installs it"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=ALONE, args=FLAGS)
         try:
             yield browser
         finally:

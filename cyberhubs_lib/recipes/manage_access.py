@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from ..access import answer, explained, manage
 from ..check import Check
@@ -53,21 +54,30 @@ def _files(asked: AccessParams, ask: str) -> list[Resource]:
     return found
 
 
+Look = Callable[[dict[str, Any]], tuple[bool, str]]
+
+
+def _asked(look: Look) -> Callable[[Result], tuple[bool, str]]:
+    """A look at the hub's answer; no answer is a row that failed, and says why."""
+
+    def expect(result: Result) -> tuple[bool, str]:
+        try:
+            return look(answer(result))
+        except CyberhubsError as error:
+            return False, error.found
+
+    return expect
+
+
 def _shown(ask: str) -> list[Check]:
     """The lists as they are, before anything is changed."""
 
-    def expect(name: str) -> Callable[[Result], tuple[bool, str]]:
-        def look(result: Result) -> tuple[bool, str]:
-            try:
-                return True, _names(answer(result)[name])
-            except CyberhubsError as error:
-                return False, error.found
-
-        return look
+    def names(of: str) -> Look:
+        return lambda found: (True, _names(found[of]))
 
     return [
-        Check(name, f"{ask}show", expect(name), "", "start the hub: runbook 09_launch_hub")
-        for name in ("admins", "allowed_users", "blocked_users", "recorded_users")
+        Check(of, f"{ask}show", _asked(names(of)), "", "start the hub: runbook 09_launch_hub")
+        for of in ("admins", "allowed_users", "blocked_users", "recorded_users")
     ]
 
 
@@ -86,16 +96,15 @@ def _explained(asked: AccessParams, ask: str) -> list[Check]:
     named = dict.fromkeys([*wanted, *logins(asked.unblock), *logins(asked.unadmin),
                            *logins(asked.explain)])  # fmt: skip
 
-    def expect(login: str) -> Callable[[Result], tuple[bool, str]]:
-        def look(result: Result) -> tuple[bool, str]:
-            (found,) = answer(result)["logins"]
-            words = explained(found)
+    def look(login: str) -> Look:
+        def of(found: dict[str, Any]) -> tuple[bool, str]:
+            words = explained(found["logins"][0])
             return words.startswith(wanted.get(login, "")), words
 
-        return look
+        return of
 
     return [
-        Check(login, ask + sh("explain {}", login), expect(login), wanted.get(login, ""),
+        Check(login, ask + sh("explain {}", login), _asked(look(login)), wanted.get(login, ""),
               "the words under `found` say which line of which list decides")
         for login in named
     ]  # fmt: skip
@@ -104,25 +113,24 @@ def _explained(asked: AccessParams, ask: str) -> list[Check]:
 def _healthy(ask: str) -> list[Check]:
     """What an administrator has to know about the lists."""
 
-    def alarms(result: Result) -> tuple[bool, str]:
-        found = answer(result)["watch"].get("alarms", ["the watch has not looked yet"])
-        return not found, "; ".join(found) or "none"
+    def alarms(found: dict[str, Any]) -> tuple[bool, str]:
+        said = found["watch"].get("alarms", ["the watch has not looked yet"])
+        return not said, "; ".join(said) or "none"
 
-    def odd(result: Result) -> tuple[bool, str]:
-        found = answer(result)["problems"]
-        return not found, "; ".join(found) or "none"
+    def odd(found: dict[str, Any]) -> tuple[bool, str]:
+        return not found["problems"], "; ".join(found["problems"]) or "none"
 
-    def ledger(result: Result) -> tuple[bool, str]:
-        found = answer(result)["ledger"]
-        good = f"unbroken, {found['lines']} lines, head {found['head'][:12]}"
-        return not found["bad"], found["bad"] or good
+    def ledger(found: dict[str, Any]) -> tuple[bool, str]:
+        kept = found["ledger"]
+        good = f"unbroken, {kept['lines']} lines, head {kept['head'][:12]}"
+        return not kept["bad"], kept["bad"] or good
 
     shown = f"{ask}show"
     return [
-        Check("alarms of the watch", shown, alarms, "none",
+        Check("alarms of the watch", shown, _asked(alarms), "none",
               "read them: lists that cannot be read let nobody in; servers that wait for a"
               " confirmation stop with -p stop_servers True"),
-        Check("lines without effect", shown, odd, "none", "correct them in the file", hard=False),
-        Check("ledger", shown, ledger, "unbroken",
+        Check("lines without effect", shown, _asked(odd), "none", "correct the file", hard=False),
+        Check("ledger", shown, _asked(ledger), "unbroken",
               "somebody changed the record; earlier runs of this runbook show its earlier heads"),
     ]  # fmt: skip

@@ -11,7 +11,6 @@ import argparse
 import json
 import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import changes
@@ -22,12 +21,16 @@ from accounts import HOMES, Accounts
 from door import STATE
 from lists import ACCESS, Clock, odd_lines, read
 
-SETTINGS = Path("/srv/hub.json")
+
+def status() -> dict[str, Any]:
+    """What the watch said last."""
+    path = STATE / "access.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def everybody() -> bool:
-    """Whether the site lets in everybody who can log in."""
-    return json.loads(SETTINGS.read_text())["access"] == "open"
+    """Whether this hub lets in everybody who can log in."""
+    return bool(status().get("open"))
 
 
 def explain(login: str, lists: Lists, now: datetime) -> dict[str, Any]:
@@ -56,7 +59,6 @@ def _names(login: str) -> str:
 def show(lists: Lists, now: datetime) -> dict[str, Any]:
     """Everything that is written down, and what the watch says."""
     lines, head, bad = ledger.verify(ACCESS)
-    status = STATE / "access.json"
     return {
         "admins": sorted(lists.admins),
         "allowed_users": sorted(lists.allowed),
@@ -70,7 +72,7 @@ def show(lists: Lists, now: datetime) -> dict[str, Any]:
         },
         "problems": [*lists.problems, *odd_lines(ACCESS)],
         "ledger": {"lines": lines, "head": head, "bad": bad},
-        "watch": json.loads(status.read_text()) if status.exists() else {},
+        "watch": status(),
     }  # fmt: skip
 
 

@@ -20,12 +20,13 @@ from changes import CONFIRMED, close_window, note_edit
 from door import STATE, Door
 from judge import Person, Verdict, judge
 from lists import fingerprint, odd_lines
-from manage import everybody
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
 PERIOD = 0.7  # seconds between two looks: two of them and the end of a server make less than 5
 ANYWAY = 60  # seconds after which everybody is compared although no list has changed
 PAGE = 200  # users in one answer, the most that the hub gives
+
+SETTINGS = Path("/srv/hub.json")
 
 log = logging.getLogger("access")
 
@@ -127,6 +128,7 @@ class Watch:
             "alarms": alarms,
             "warnings": odd_lines(self.door.folder),
             "held": sorted(self.verdict.held),
+            "open": self.door.live.everybody,  # as this hub was started; hub.json may be newer
         }
         path = self.state / "access.json"
         if status != self.status:
@@ -143,7 +145,8 @@ async def main() -> None:
     """For ever; what goes wrong once is tried again, and said."""
     logging.basicConfig(format="%(levelname)s access: %(message)s", stream=sys.stderr)
     hub = Hub(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
-    watch = Watch(hub, Door(everybody()))
+    everybody = json.loads(SETTINGS.read_text())["access"] == "open"
+    watch = Watch(hub, Door(everybody))
     said = ""
     while True:
         try:
