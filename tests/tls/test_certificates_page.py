@@ -270,7 +270,7 @@ def test_roll_back_as_the_page_says(own):
     page, _ = own
     nb = nbformat.read("runbooks/07_certificates.ipynb", as_version=4)
     (text,) = [c.source for c in nb.cells if c.source.startswith("## Roll back")]
-    script = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.S)).replace("mysite", "tls")
+    script = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.S)).replace("SITE", "tls")
     code, out = page.server.sh("set -e\n" + script.replace("sudo ", ""))
     assert code == 0, out
     assert page.server.sh(f"ls -A {HOME}/certificate")[1] == ""
