@@ -372,6 +372,7 @@ def test_roll_back_as_the_pages_say(chain, before):
         stays = [
             "astro",
             "rehearsal.access",
+            "/opt/cyberhubs directory",  # with the other hub in it
             "/opt/cyberhubs/github",
             " /etc/",
             ":x:",
