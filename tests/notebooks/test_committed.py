@@ -34,7 +34,7 @@ def test_the_same_on_a_fresh_server(operator, tmp_path):
         done = operator.call(
             sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval",
             "--nbval-sanitize-with", SANITIZE, "--nbval-cell-timeout=900", "--nbval-current-env",
-            "-q", "-x", *[str(path(name)) for name in RUNBOOKS], **env,
+            "-q", "-x", *[str(path(name)) for name in rehearsal.ORDER], **env,
         )  # fmt: skip
         assert done.code == 0, done.out[-6000:]
         assert " passed" in done.out
