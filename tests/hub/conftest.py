@@ -8,7 +8,7 @@ import socket
 
 import docker
 import pytest
-from testhost.testhost import lock
+from testhost.place import lock
 from trial import NAME, Demo
 
 from cyberhubs_lib.runs import RUNS

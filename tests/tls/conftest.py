@@ -8,7 +8,7 @@ import time
 import pytest
 from front_door import FrontDoor, automatic
 from pebble import Pebble
-from testhost.testhost import lock
+from testhost.place import lock
 
 OUTAGE_SECONDS = 210  # a lifetime: Caddy's first try at 2/3 fails, its second is a minute later
 

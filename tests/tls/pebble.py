@@ -12,7 +12,8 @@ import docker
 import httpx
 from authority import Authority, signed
 from docker.errors import NotFound
-from testhost.testhost import NETWORK, _address, _network, base_image
+from testhost.container import NETWORK, address_of, subnet
+from testhost.images import base_image
 
 IMAGE = "cyberhubs-test-pebble"
 KEY_ID, KEY = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
@@ -38,7 +39,7 @@ class Pebble:
         )  # fmt: skip
         remove(client, name)
         made = Authority.made(folder)
-        address = _address(_network(client), name)  # of the network of the test servers
+        address = address_of(subnet(client), name)  # of the network of the test servers
         api = signed("api", made.between, "pebble", address)
         (folder / "api.pem").write_text(api.pem + made.between.pem)
         (folder / "api.key").write_text(api.key_pem)

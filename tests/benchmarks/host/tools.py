@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conftest import Done, Operator
-from testhost.testhost import TestHost, cache
+from testhost.place import cache
+from testhost.testhost import TestHost
 
 from cyberhubs_lib.runs import Record, place
 from cyberhubs_lib.shell import sh
