@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import changes
 import ledger
@@ -184,6 +185,32 @@ def test_files_belong_to_the_account(tmp_path):
     assert accounts.of("benny", "github:2").former == ("ben",)
     assert accounts.of("ben", "github:9").owner == "github:2"
     assert accounts.owner("../ben") == ""
+
+
+def test_names_of_an_account_follow_every_change(tmp_path):
+    accounts, other = Accounts(tmp_path), Accounts(tmp_path)  # the hub's, and a runbook's
+    other.claim("ben", "github:2")
+    assert accounts.names("github:2") == ("ben",)
+    other.claim("ada", "github:2")
+    assert accounts.names("github:2") == ("ada", "ben")
+    other.rename("ben", "benny")
+    assert accounts.names("github:2") == ("ada", "benny")
+    other.release("ada")
+    assert accounts.names("github:2") == ("benny",)
+    other.release("benny")
+    other.claim("benny", "github:3")
+    assert (accounts.names("github:2"), accounts.names("github:3")) == ((), ("benny",))
+
+
+def test_a_decision_reads_no_files_of_other_people(tmp_path, monkeypatch):
+    accounts, read_text, files = Accounts(tmp_path), Path.read_text, []
+    for number in range(300):
+        accounts.claim(f"person{number}", f"github:{number}")
+    os.utime(accounts.folder, (0, 0))  # as when nobody has come for some time
+    accounts.of("person7")
+    monkeypatch.setattr(Path, "read_text", lambda path: files.append(path.name) or read_text(path))
+    assert accounts.of("person7", "github:7").owner == "github:7"
+    assert files == ["person7"]
 
 
 @pytest.fixture

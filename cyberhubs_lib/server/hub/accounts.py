@@ -5,6 +5,8 @@ Kept beside the home directories and not in the hub's database, where removing a
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 from access import LOGIN, Account
@@ -18,6 +20,9 @@ class Accounts:
 
     def __init__(self, homes: Path = HOMES):
         self.folder = homes / FOLDER
+        self._seen = 0  # the directory's time when the next two were right
+        self._files: dict[str, tuple[int, int, str]] = {}  # login -> inode, time, number
+        self._names: dict[str, tuple[str, ...]] = {}  # number -> logins
 
     def owner(self, login: str) -> str:
         """The account that the files under this login belong to; "" if nobody had it yet."""
@@ -30,8 +35,27 @@ class Accounts:
         """All logins under which an account has files."""
         if not number or not self.folder.is_dir():
             return ()
-        known = sorted(p.name for p in self.folder.iterdir() if LOGIN.fullmatch(p.name))
-        return tuple(login for login in known if self.owner(login) == number)
+        changed = self.folder.stat().st_mtime_ns
+        # as new as the clock can tell: another file might still come at the same time
+        if changed != self._seen or time.time_ns() - changed < 50_000_000:
+            self._look()
+            self._seen = changed
+        return self._names.get(number, ())
+
+    def _look(self) -> None:
+        """Read what is new. A file is never changed, but replaced, as the directory's time tells."""
+        found: dict[str, tuple[int, int, str]] = {}
+        names: dict[str, list[str]] = {}
+        for entry in sorted(os.scandir(self.folder), key=lambda entry: entry.name):
+            if LOGIN.fullmatch(entry.name):
+                stamp = entry.inode(), entry.stat().st_mtime_ns
+                old = self._files.get(entry.name)
+                same = old and old[:2] == stamp
+                number = old[2] if old and same else self.owner(entry.name)
+                found[entry.name] = (*stamp, number)
+                names.setdefault(number, []).append(entry.name)
+        self._files = found
+        self._names = {number: tuple(logins) for number, logins in names.items()}
 
     def of(self, login: str, number: str = "") -> Account:
         """What is known about a login; without a number, of the account that has its files."""
