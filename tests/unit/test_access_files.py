@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -185,6 +186,18 @@ def test_files_belong_to_the_account(tmp_path):
     assert accounts.of("benny", "github:2").former == ("ben",)
     assert accounts.of("ben", "github:9").owner == "github:2"
     assert accounts.owner("../ben") == ""
+
+
+def test_a_change_in_the_same_moment_is_seen_later(folder):
+    """A clock has steps: what is written right after a look may have the time of what was seen."""
+    live, path = LiveLists(folder), folder / "blocked_users"
+    path.write_text("ben\n")
+    moment = path.stat()
+    assert "ben" in live.now().blocked
+    path.write_text("eve\n")
+    os.utime(path, ns=(moment.st_atime_ns, moment.st_mtime_ns))
+    time.sleep(0.06)
+    assert "eve" in live.now().blocked
 
 
 def test_names_of_an_account_follow_every_change(tmp_path):

@@ -36,10 +36,9 @@ class Accounts:
         if not number or not self.folder.is_dir():
             return ()
         changed = self.folder.stat().st_mtime_ns
-        # as new as the clock can tell: another file might still come at the same time
-        if changed != self._seen or time.time_ns() - changed < 50_000_000:
+        if changed != self._seen:
             self._look()
-            self._seen = changed
+            self._seen = 0 if _fresh(changed) else changed
         return self._names.get(number, ())
 
     def _look(self) -> None:
@@ -52,7 +51,7 @@ class Accounts:
                 old = self._files.get(entry.name)
                 same = old and old[:2] == stamp
                 number = old[2] if old and same else self.owner(entry.name)
-                found[entry.name] = (*stamp, number)
+                found[entry.name] = (*((0, 0) if _fresh(stamp[1]) else stamp), number)
                 names.setdefault(number, []).append(entry.name)
         self._files = found
         self._names = {number: tuple(logins) for number, logins in names.items()}
@@ -80,3 +79,8 @@ class Accounts:
         if self.owner(new):
             raise FileExistsError(f"{new} has an account and files of its own here")
         (self.folder / old).rename(self.folder / new)
+
+
+def _fresh(changed: int) -> bool:
+    """As new as the clock can tell: what comes now might get the same time."""
+    return time.time_ns() - changed < 50_000_000

@@ -30,11 +30,12 @@ class LiveLists:
     def now(self) -> Lists:
         """Read what changed since last time."""
         seen = [_stamp(self.folder / name) for name in (*NAMES, RECORDED, WINDOW)]
-        # as new as the clock can tell: the same stamp might still get another content
+        # as new as the clock can tell: the same stamp might still get another content, also
+        # after this reading, so that one more has to follow
         fresh = any(s and time.time_ns() - s[1] < 50_000_000 for s in seen)
         if seen != self._seen or fresh:
             self._lists = read(self.folder, self.everybody)
-            self._seen = seen
+            self._seen = None if fresh else seen
         return self._lists
 
 
