@@ -58,6 +58,7 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "title": site.title or site.name,
         "contact": site.contact,
         "public_url": site.public_url,
+        "behind": site.certificate.behind(site.public_url),
         "login": _login(site),
         "access": site.access,
         "network": f"{site.project}_users",
@@ -136,6 +137,9 @@ def ports(site: Site) -> list[int]:
 HSTS_SECONDS = 180 * 24 * 3600
 
 
+NOBODY = "255.255.255.255/32"  # an address that no visitor has
+
+
 def _front_door(site: Site) -> dict[str, str]:
     """What the Caddyfile reads."""
     mode, hsts = site.certificate_mode, site.certificate.hsts
@@ -152,6 +156,7 @@ def _front_door(site: Site) -> dict[str, str]:
         "ACME_DIRECTORY": site.certificate.directory,
         "HSTS_SECONDS": str(HSTS_SECONDS if strict else 0),
         "UPLOAD_LIMIT": f"{site.limits.upload}iB",
+        "BEHIND": " ".join(site.certificate.behind(site.public_url)) or NOBODY,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, IPvAnyNetwork, model_validator
 
 from .site_host import Part
 from .site_types import is_address, is_private
@@ -15,7 +15,10 @@ OURS = ("automatic", "own", "internal")  # the modes in which our front door its
 KEYS = {  # mode -> its keys, which without it would be silently without effect
     "automatic": ("directory", "email", "ca_root", "eab_key_id", "eab_key_file"),
     "own": ("chain_file", "key_file"),
+    "elsewhere": ("other_server",),
 }
+# where another server may be, if nobody says: on this host or not far
+NEAR = ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
 class Certificate(Part):
@@ -31,11 +34,12 @@ class Certificate(Part):
     eab_key_file: str = ""
     chain_file: str = ""
     key_file: str = ""
+    other_server: list[IPvAnyNetwork] = []
 
     @model_validator(mode="after")
     def _keys_of_its_mode(self) -> Certificate:
         for mode, keys in KEYS.items():
-            given = [key for key in keys if getattr(self, key) not in ("", LETS_ENCRYPT)]
+            given = [key for key in keys if getattr(self, key) not in ("", [], LETS_ENCRYPT)]
             if given and self.mode != mode and (self.mode, mode) != ("", "automatic"):
                 raise ValueError(f"{given[0]} goes with mode: {mode}; add that, or remove the key")
         if self.mode == "own" and not (self.chain_file and self.key_file):
@@ -47,6 +51,12 @@ class Certificate(Part):
     def of(self, public_url: str) -> str:
         """The mode that holds for this address."""
         return self.mode or ("automatic" if public_url.startswith("https:") else "none")
+
+    def behind(self, public_url: str) -> list[str]:
+        """Networks of a server before ours, whose word on a visitor's address counts."""
+        if self.of(public_url) != "elsewhere":
+            return []
+        return [str(net) for net in self.other_server] or list(NEAR)
 
 
 def check_address(certificate: Certificate, public_url: str) -> None:

@@ -14,6 +14,8 @@ from trial import NAME, Demo
 from cyberhubs_lib.runs import RUNS
 from cyberhubs_lib.sitefile import SITES
 
+WIDE = "  starts: 1000\n  refused_logins: 1000"
+
 
 @pytest.fixture(scope="package")
 def port() -> int:
@@ -30,7 +32,9 @@ def demo_hub(operator, tmp_path_factory, port):
     site, home = folder / f"{NAME}.yaml", folder / "server"
     text = (SITES / "demo.yaml").read_text()
     text = re.sub(r"(?m)^server_dir:.*", f"server_dir: {home}", text)
-    site.write_text(re.sub(r"(?m)^data_root:.*", f"data_root: {NAME}-data", text))
+    text = re.sub(r"(?m)^data_root:.*", f"data_root: {NAME}-data", text)
+    # tests are refused, and start servers, more often than people do
+    site.write_text(text.replace("  memory: 1G", f"  memory: 1G\n{WIDE}"))
     shutil.rmtree(RUNS / NAME, ignore_errors=True)
     demo = Demo(f"http://127.0.0.1:{port}", site, home, "", operator, docker.from_env())
     with lock(NAME):

@@ -6,12 +6,14 @@ import subprocess
 
 import pytest
 from providers import endpoints
+from pydantic import ValidationError
 
 from cyberhubs_lib.contexts import IMAGES, OFFICIAL, OURS, context
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.recipes.launch_hub import _port
 from cyberhubs_lib.rendered import SERVER, bind_address, data_root, files, settings_of
 from cyberhubs_lib.site import Site
+from cyberhubs_lib.site_certificate import NEAR
 from cyberhubs_lib.sitefile import load_site
 
 FACTS = parse_facts("docker_root=/data/docker\nservice_uid=1001\nservice_gid=1001\ndocker_gid=99\n")
@@ -135,3 +137,25 @@ def test_a_port_that_somebody_has_is_told_from_a_free_one():
         assert subprocess.run(question, capture_output=True, text=True).stdout == "free\n"
         server.listen()
         assert subprocess.run(question, capture_output=True, text=True).stdout == "taken\n"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "believed"),
+    [
+        ({}, []),
+        ({"mode": "internal"}, []),
+        ({"mode": "elsewhere"}, list(NEAR)),
+        ({"mode": "elsewhere", "other_server": ["192.0.2.10", "2001:db8::/64"]},
+         ["192.0.2.10/32", "2001:db8::/64"]),
+    ],
+)  # fmt: skip
+def test_only_a_server_before_ours_may_say_who_comes(certificate, believed):
+    site = Site(login={"client_id": "x"}, public_url="https://hub.example.org",
+                certificate=certificate)  # fmt: skip
+    assert json.loads(files(site, FACTS)["hub.json"])["behind"] == believed
+    assert env(site)["BEHIND"] == (" ".join(believed) or "255.255.255.255/32")
+
+
+def test_another_server_goes_only_with_elsewhere():
+    with pytest.raises(ValidationError, match="other_server goes with mode: elsewhere"):
+        Site(public_url="https://hub.example.org", certificate={"other_server": ["192.0.2.10"]})

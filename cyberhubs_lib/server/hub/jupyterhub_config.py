@@ -8,9 +8,11 @@ from pathlib import Path
 sys.path.insert(0, "/srv/hub")  # the modules beside this file
 from access import CHECK_USER
 from door import Door
+from limited import MINUTE, Limited
 from login import AUTHENTICATORS, Listed, refuse_public_standin
 from providers import SCOPES, endpoints
-from spawn import HubSpawner, menu_html
+from rate import Rate
+from spawn import STARTS_SECONDS, HubSpawner, menu_html
 
 STATE = Path("/srv/state")  # the volume hub_state
 
@@ -35,6 +37,8 @@ os.umask(0o077)  # the database too is for nobody else
 settings = json.loads(Path("/srv/hub.json").read_text())
 refuse_public_standin(settings)
 Listed.door = Door(everybody=settings["access"] == "open")
+Limited.by_address = Rate(settings["limits"]["refused_logins"], MINUTE)
+Limited.behind = settings["behind"]
 public_url = settings["public_url"].rstrip("/")
 uid, gid = settings["uid"], settings["gid"]
 
@@ -44,7 +48,10 @@ c = get_config()  # noqa: F821  JupyterHub provides it
 c.JupyterHub.public_url = public_url + "/"  # from it: cookies that are Secure under https
 c.JupyterHub.bind_url = "http://:8000"
 c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
-c.JupyterHub.hub_connect_url = "http://hub:8081"
+# Two names: by the first the proxy comes, on a network that no user's server is on, so that the hub
+# can tell what the front door says of a visitor's address from what a user's server says (rate.py).
+c.JupyterHub.hub_connect_url = "http://hub-control:8081"
+c.HubSpawner.hub_connect_url = "http://hub:8081"
 c.JupyterHub.cleanup_proxy = False
 c.JupyterHub.cleanup_servers = False
 c.ConfigurableHTTPProxy.should_start = False
@@ -88,6 +95,7 @@ c.Listed.any_allow_config = True  # the lists are ours; no warning that there ar
 limits = settings["limits"]
 c.JupyterHub.active_server_limit = limits["servers"]
 c.JupyterHub.concurrent_spawn_limit = limits["starting"]
+HubSpawner.starts = Rate(limits["starts"], STARTS_SECONDS)
 HubSpawner.hub_settings = settings
 c.JupyterHub.spawner_class = HubSpawner
 c.HubSpawner.options_form = menu_html(settings["menu"])

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from door import Door
+from limited import Limited
 from oauthenticator.github import GitHubOAuthenticator
 from oauthenticator.gitlab import GitLabOAuthenticator
 from oauthenticator.oauth2 import OAuthenticator
@@ -46,7 +47,7 @@ class Refused(HTTPError):
         super().__init__(403, f"The account {username} is {why}.", reason="not let in")
 
 
-class Listed(OAuthenticator):
+class Listed(Limited, OAuthenticator):
     """The provider says who somebody is; the site's lists say whether that person may come in."""
 
     door: Door  # set by jupyterhub_config.py

@@ -15,6 +15,7 @@ from access import CHECK_USER
 from docker.errors import APIError, NotFound
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
+from rate import Rate
 
 # Where compose.yaml mounts the host's <data_root>/jupyterhub_users into the hub.
 HOMES = Path("/srv/jupyterhub_users")
@@ -22,6 +23,7 @@ HOMES = Path("/srv/jupyterhub_users")
 SOCKET = Path("/run/homes/socket")
 HOME_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 PAGES = {"lab": "/lab", "notebook": "/tree"}
+STARTS_SECONDS = 600  # in which a user may start so many servers
 
 
 class SpawnError(SpawnException):
@@ -126,6 +128,7 @@ class HubSpawner(DockerSpawner):
     """DockerSpawner that offers the menu and nothing beside it."""
 
     hub_settings: ClassVar[dict[str, Any]] = {}  # hub.json, set by jupyterhub_config.py
+    starts: ClassVar[Rate]  # set there, too
 
     async def start(self) -> tuple[str, int]:
         """Settle image and page from the menu, make the home directory, start the container.
@@ -134,6 +137,7 @@ class HubSpawner(DockerSpawner):
         """
         settings = self.hub_settings
         self.stop_if_refused()
+        self.stop_if_too_often()
         entry = choose(settings["menu"], self.user_options.get("title"))
         self.user_options = {"title": entry["title"]}  # DockerSpawner would obey an `image` in it
         self.image = entry["image"]
@@ -168,6 +172,19 @@ class HubSpawner(DockerSpawner):
             decision = self.authenticator.door.decide(self.user.name)
             if not decision.allowed and decision.rule != "unsure":
                 raise SpawnError(f"The account {self.user.name} is {decision.why}.", "access", 403)
+
+    def stop_if_too_often(self) -> None:
+        """Somebody's page, or program, that starts servers again and again costs all the others."""
+        name, starts = self.user.name, self.starts
+        wait = starts.wait(name)
+        if wait:
+            error = SpawnError(
+                f"{starts.most} starts in {starts.seconds // 60} minutes are the limit for one user."
+                f" Try again in {wait} seconds.", "too often", 429,
+            )  # fmt: skip
+            error.headers = {"Retry-After": str(wait)}
+            raise error
+        starts.take(name)
 
     async def get_command(self) -> list[str]:
         """None: the image's own runs. The broker would let no other through."""

@@ -1,0 +1,118 @@
+"""Too many refused logins and too many starts have to wait; nobody can say to be somebody else."""
+
+import json
+import re
+
+import httpx
+import pytest
+from trial import Person
+
+FORGED = {"X-Forwarded-For": "198.51.100.7", "X-Real-Ip": "198.51.100.7"}
+# A code that is none, as somebody who guesses would bring it; prints the status.
+GUESS = """
+import sys, urllib.parse, urllib.request, http.cookiejar
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *a): return None
+web = urllib.request.build_opener(
+    Stay, urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+web.addheaders = [("X-Forwarded-For", "198.51.100.7"), ("X-Real-Ip", "198.51.100.7")]
+def get(path):
+    try: return web.open(sys.argv[1] + path)
+    except urllib.error.HTTPError as reply: return reply
+to = get("/hub/oauth_login").headers["Location"]
+state = urllib.parse.parse_qs(urllib.parse.urlsplit(to).query)["state"][0]
+print(get("/hub/oauth_callback?" + urllib.parse.urlencode({"code": "none", "state": state})).status)
+"""
+
+
+@pytest.fixture(scope="module")
+def strict(demo_hub):
+    """The demo's hub with narrow limits; afterwards as before."""
+    before = demo_hub.site.read_text()
+    narrow = before.replace("starts: 1000", "starts: 2").replace("logins: 1000", "logins: 4")
+    assert narrow != before
+    try:
+        demo_hub.site.write_text(narrow)
+        demo_hub.again()
+        demo_hub.healthy()
+        yield demo_hub
+    finally:
+        demo_hub.site.write_text(before)
+        demo_hub.again()
+        demo_hub.healthy()
+
+
+def guess(hub, where, address):
+    """From inside a container, at this address of the hub: the status."""
+    code, out = where.exec_run(["python3", "-c", GUESS, address])
+    assert code == 0, out
+    return int(out)
+
+
+def test_a_third_start_within_ten_minutes_has_to_wait(strict):
+    ben = Person(strict, "ben")
+    for _ in range(2):
+        ben.stop()
+        ben.start()
+    ben.stop()
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        ben.start()
+    reply = refused.value.response
+    assert reply.status_code == 429
+    assert "2 starts in 10 minutes are the limit for one user." in reply.json()["message"]
+    assert 0 < int(reply.headers["Retry-After"]) <= 600
+    page = ben.web.get("/hub/spawn", params={"title": "JupyterLab"}).text
+    ada = Person(strict, "ada")  # others are not kept
+    ada.start()
+    ada.stop()
+    assert page
+
+
+def test_refused_logins_of_one_address_have_to_wait(strict):
+    """Seen by the front door, whatever a visitor says; others, and who is in, are not kept."""
+    ben = Person(strict, "ben")
+    for _ in range(6):  # who comes in does not count
+        assert Person(strict, "ben").reply.status_code == 200
+    late, seen = None, []
+    while 429 not in seen:
+        late = Person(strict, "mallory")
+        seen.append(late.reply.status_code)
+    assert seen[:-1] == [403] * len(seen[:-1])
+    assert len(seen) <= 5  # runbook 09 has been refused from here, too
+    assert 0 < int(late.reply.headers["Retry-After"]) <= 60
+    page = re.sub(r"\s+", " ", late.reply.text)
+    assert "<h1>Please wait a little</h1>" in page
+    assert re.search(r"Too many logins were refused, .* Try again in \d+ seconds", page)
+    late.web.headers.update(FORGED)
+    first = late.web.get("/hub/oauth_login")
+    assert late.web.post(first.url, data={"login": "mallory"}).status_code == 429
+    assert ben.web.get("/hub/home").status_code == 200
+    inside = strict.services()["standin"]  # another address of the front door's network
+    seen = [guess(strict, inside, "http://caddy") for _ in range(5)]
+    assert 429 not in seen[:4], seen
+    assert seen[4] == 429
+
+
+def test_a_user_s_server_cannot_say_to_be_somebody_else(strict):
+    """At the hub itself, which it can reach; it cannot reach the proxy's door."""
+    ada = Person(strict, "ada")
+    if ada.reply.status_code == 429:  # of the test before
+        strict.services()["hub"].restart()
+        strict.healthy()
+        ada = Person(strict, "ada")
+    ada.start()
+    try:
+        inside = strict.user_container("ada")
+        seen = [guess(strict, inside, "http://hub:8081") for _ in range(5)]
+        assert 429 not in seen[:4], seen
+        assert seen[4] == 429
+        assert Person(strict, "mallory").reply.status_code == 403  # not for others
+        look = "import socket; socket.create_connection(('proxy', 8000), 2)"
+        code, out = inside.exec_run(["python3", "-c", look])
+        assert (code, b"ConnectionRefusedError" in out) == (1, True), out
+    finally:
+        ada.stop()
+    log = strict.services()["hub"].logs().decode()
+    address = json.loads(json.dumps(inside.attrs))["NetworkSettings"]["Networks"]
+    mine = [net["IPAddress"] for net in address.values()]
+    assert any(f"too many refused logins: {ip}" in log for ip in mine)
