@@ -11,12 +11,14 @@ import httpx
 from cryptography import x509
 
 from .check import Check
+from .loopback import localhost_names
 from .own_certificate import Pair
 from .rendered import http_port
 from .report import Row
 from .served import refusal, shown, trust
 from .shell import sh
 from .site import Site
+from .site_types import CHECK_USER
 from .transport import Result
 from .x509_facts import called, covers, fingerprint, left, names
 
@@ -104,6 +106,11 @@ def served_checks(site: Site, pair: Pair | None) -> list[Check]:
         why = refusal(name, port, trust_of(site, door.root))
         return not why, why or "trusted"
 
+    def trusted_below(door: Door) -> tuple[bool, str]:
+        why = refusal(site.name_below(CHECK_USER), port, trust_of(site, door.root))
+        return not why, why or "trusted"
+
+    @localhost_names()
     def redirects(door: Door) -> tuple[bool, str]:
         reply = httpx.get(f"http://{_host(name)}:{http_port(site)}/hub/", timeout=10)
         to = reply.headers.get("location", "")
@@ -118,6 +125,9 @@ def served_checks(site: Site, pair: Pair | None) -> list[Check]:
         check("its time", of(left), "more than a quarter left", _todo_time(site)),
         check("http leads to https", redirects, "HTTP 308", logs),
     ]
+    if site.subdomains:
+        label = f"a browser says of *.{name}"
+        checks.append(check(label, trusted_below, "trusted", _todo_trust(site)))
     if mine:
         checks.append(check("the one of the site file",
                             of(lambda c: (c == mine, "yes" if c == mine else "another one")),

@@ -52,7 +52,8 @@ def _on_port(site: Site, port: int) -> Site:
         raise SettingsError(
             f"--port {port} is no port", expected="1 to 65535", todo="give another one"
         )
-    return site.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
+    name = site.public_name if site.subdomains else "127.0.0.1"
+    return site.model_copy(update={"public_url": f"http://{name}:{port}"})
 
 
 def _stop_if_taken(site: Site) -> None:

@@ -79,16 +79,21 @@ def read_pair(wanted: Certificate) -> Pair:
     return Pair(tuple(chain), plain, (path, Path(wanted.key_file).expanduser()))
 
 
-def findings(pair: Pair, name: str, roots: Iterable[Path]) -> list[Finding]:
+def findings(
+    pair: Pair, name: str, roots: Iterable[Path], subdomains: bool = False
+) -> list[Finding]:
     """All that must hold, in the order in which one would put it right."""
     first = pair.chain[0]
+    needed = [name, *([f"any.{name}"] if subdomains else [])]
+    wanted = f"{name} and *.{name}" if subdomains else name
+    covered = all(covers(first, each) for each in needed)
     key_fits, time_is_left = _fits(pair), left(first)
     said = _refusal(pair, name, roots) if key_fits else "not asked: the key is another's"
     return [
         Finding("the key", key_fits, "the certificate's" if key_fits else "another's",
                 "the certificate's", "take the key from which this certificate was asked for"),
-        Finding("names", covers(first, name), ", ".join(names(first)) or "none", name,
-                f"ask your authority for a certificate for {name}"),
+        Finding("names", covered, ", ".join(names(first)) or "none", wanted,
+                f"ask your authority for a certificate for {wanted}"),
         Finding("time left", *time_is_left, "more than a quarter",
                 "get a new one, put it into the two files, run this runbook again"),
         Finding("kind", not is_authority(first), "an authority's" if is_authority(first)

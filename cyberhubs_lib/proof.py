@@ -20,6 +20,7 @@ from .cell import run_cell
 from .certificate_checks import Door, question, trust_of
 from .facts import Facts
 from .host import Host
+from .loopback import localhost_names
 from .report import Row
 from .served import shown
 from .shell import keep_secret, sh
@@ -32,6 +33,7 @@ CERTIFICATE_SECONDS = 60  # until an authority has given the first certificate; 
 CELL = "import os; print(6 * 7, os.getuid(), os.getgid())"
 
 
+@localhost_names()
 def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
     """Rows for the report; a row that failed says what was seen instead."""
     tls = trust_of(site, _own_root(host, site))
@@ -137,7 +139,7 @@ def check_server(site: Site, token: str, tls: ssl.SSLContext | bool = True) -> I
                 if time.monotonic() > end:
                     raise TimeoutError(f"no server within {START_SECONDS} s")
                 time.sleep(0.2)
-            yield f"{site.public_url}/user/{CHECK_USER}"
+            yield site.server_url(CHECK_USER)
         finally:
             hub.delete(f"{api}/server", params={"remove": "true"})
             hub.delete(api)

@@ -8,6 +8,7 @@ import socket
 from fabric import Connection
 
 from .check import Check
+from .loopback import localhost_names
 from .report import Row
 from .site import Site
 from .transport import Result
@@ -18,6 +19,7 @@ OWN = "ip -o addr show scope global 2>/dev/null | tr -s ' ' | cut -d' ' -f4 | cu
 HERE = ("localhost", "127.0.0.1")
 
 
+@localhost_names()
 def addresses(name: str) -> set[str]:
     """What the name leads to, as this machine sees it; nothing if there is no such name."""
     try:
@@ -68,24 +70,25 @@ class LeadsToHost(Check):
         return Row(self.label, words, self.wanted, status, "" if status == "ok" else self.todo)
 
 
-def leads_to_host(site: Site, target: str, hard: bool) -> Check:
-    """`target`: as ssh knows the host."""
+def leads_to_host(name: str, target: str, hard: bool, label: str = "") -> Check:
+    """`target`: as ssh knows the host; `label`: what is said instead of the name."""
 
     def expect(answer: Result) -> tuple[bool, str]:
-        own, found = set(answer.out.split()), addresses(site.public_name)
+        own, found = set(answer.out.split()), addresses(name)
         if target in HERE:
             own |= {address for address in found if _loopback(address)}
         status, words = verdict(found, own, by_ssh(target))
         return status == "ok", f"{status} {words}"
 
     return LeadsToHost(
-        f"{site.public_name} leads to", OWN, expect, "this host, and nowhere else",
+        f"{label or name} leads to", OWN, expect, "this host, and nowhere else",
         "correct the name's A record (and AAAA, which authorities prefer) where your domain is looked"
         " after; a change may take an hour to be seen. Behind NAT: it must be the public address",
         hard,
     )  # fmt: skip
 
 
+@localhost_names()
 def knock(name: str, port: int) -> tuple[bool, str]:
     """Whether packets reach a port: "refused" came back from the host, "no answer" did not."""
     try:

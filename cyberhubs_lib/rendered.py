@@ -58,6 +58,7 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "title": site.title or site.name,
         "contact": site.contact,
         "public_url": site.public_url,
+        "subdomains": site.subdomains,
         "behind": site.certificate.behind(site.public_url),
         "login": _login(site),
         "access": site.access,
@@ -137,6 +138,16 @@ def ports(site: Site) -> list[int]:
 HSTS_SECONDS = 180 * 24 * 3600
 
 
+def _https_address(site: Site) -> str:
+    """The names for which the front door speaks https, as the Caddyfile writes them."""
+    name = site.public_name
+    if site.certificate_mode == "own":  # any; the Caddyfile says why
+        return "https://"
+    if ":" in name:
+        return f"https://[{name}]"
+    return f"https://{name}" + (f", https://*.{name}" if site.subdomains else "")
+
+
 NOBODY = "255.255.255.255/32"  # an address that no visitor has
 
 
@@ -149,8 +160,8 @@ def _front_door(site: Site) -> dict[str, str]:
         "FRONT_DOOR": "https" if site.speaks_https else "http",
         "PUBLIC_URL": site.public_url,
         "PUBLIC_NAME": name,
-        "SITE_ADDRESS": "https://"
-        + ("" if mode == "own" else f"[{name}]" if ":" in name else name),
+        "SITE_ADDRESS": _https_address(site),
+        "DOCS": site.service_url("docs"),
         "CERTIFICATE": mode,
         "AUTO_HTTPS": "off" if mode == "own" else "disable_redirects",
         "ACME_DIRECTORY": site.certificate.directory,
@@ -165,6 +176,7 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
         "COMPOSE_PROJECT_NAME": site.project,
         "COMPOSE_FILE": "compose.yaml:compose.https.yaml" if site.speaks_https else "compose.yaml",
         "COMPOSE_PROFILES": "standin" if site.login.standin else "",
+        "HOST_ROUTING": "--host-routing" if site.subdomains else "",
         "HUB_IMAGE": context("hub", site).tag,
         "EDGE_IMAGE": context("edge", site).tag,
         "BIND_ADDRESS": bind_address(site),

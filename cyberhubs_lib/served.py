@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from .loopback import localhost_names
+
 SECONDS = 5
 
 
@@ -41,6 +43,7 @@ def refusal(name: str, port: int, context: ssl.SSLContext) -> str:
         return error.verify_message
 
 
+@localhost_names()
 def _connected(name: str, port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
     plain = socket.create_connection((name, port), timeout=SECONDS)
     try:

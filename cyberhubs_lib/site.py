@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .errors import SettingsError
-from .site_certificate import OURS, Certificate, check_address
+from .site_certificate import OURS, Certificate, check_address, check_subdomains
 from .site_host import Docker, Part, Storage, System
 from .site_limits import Culling, Limits
 from .site_mounts import Mount, check_places
@@ -94,6 +94,7 @@ class Site(Part):
     service_user: Annotated[str, Field(pattern=r"^([a-z_][a-z0-9_-]{0,31})?$")] = ""
     certificate: Certificate = Certificate()  # before public_url, which is checked against it
     public_url: Annotated[WebAddress, Field(validate_default=True)] = "http://127.0.0.1:8000"
+    subdomains: bool = False
     bind_address: str = ""
     server_dir: Annotated[str, Field(pattern=r"^([~]?/[A-Za-z0-9._/-]+)?$")] = ""
     data_root: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._/-]+|[a-z0-9][a-z0-9_.-]*)$")] = "/mnt"
@@ -164,6 +165,12 @@ class Site(Part):
         return self
 
     @model_validator(mode="after")
+    def _subdomains_are_possible(self) -> Site:
+        if self.subdomains:
+            check_subdomains(self.certificate, self.public_url)
+        return self
+
+    @model_validator(mode="after")
     def _limits_have_a_disk(self) -> Site:
         if self.limits.disk and not self.data_root.startswith("/"):
             raise ValueError("limits.disk needs a data_root that is a path, like /mnt")
@@ -191,6 +198,23 @@ class Site(Part):
     def public_name(self) -> str:
         """The name in the public address."""
         return urlsplit(self.public_url).hostname or ""
+
+    def name_below(self, label: str) -> str:
+        """Where a user's server or a service is: a name of its own with subdomains, else the one."""
+        return f"{label}.{self.public_name}" if self.subdomains else self.public_name
+
+    def _below(self, label: str) -> str:
+        parts = urlsplit(self.public_url)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{self.name_below(label)}{port}" if self.subdomains else ""
+
+    def server_url(self, user: str) -> str:
+        """The address of a user's server. `user` is letters, digits and -: a label of a name."""
+        return f"{self._below(user) or self.public_url}/user/{user}"
+
+    def service_url(self, service: str) -> str:
+        """The address of a service of the hub; without subdomains a path."""
+        return f"{self._below(f'{service}--service')}/services/{service}/"
 
     @property
     def certificate_mode(self) -> str:

@@ -87,3 +87,20 @@ def check_address(certificate: Certificate, public_url: str) -> None:
             f"{name} cannot be seen from outside, so Let's Encrypt gives it no certificate; set"
             " certificate.mode to internal or own, or certificate.directory to your own authority"
         )
+
+
+def check_subdomains(certificate: Certificate, public_url: str) -> None:
+    """Raises ValueError where users' servers can have no names below that of the address."""
+    name = urlsplit(public_url).hostname or ""
+    if is_address(name) or "." not in name:
+        raise ValueError(
+            f"subdomains needs a name below which others can be, like hub.example.org, not {name};"
+            " for a trial on this machine take hub.localhost"
+        )
+    if certificate.of(public_url) == "automatic":
+        raise ValueError(
+            f"subdomains needs a certificate for *.{name}, and the front door can get none by itself:"
+            " an authority gives it only to who can change the domain's DNS records, and one for each"
+            " user soon meets its limits; get such a certificate and set certificate.mode to own (or"
+            " internal, or elsewhere)"
+        )

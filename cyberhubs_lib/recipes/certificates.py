@@ -14,6 +14,7 @@ from ..rendered import ports
 from ..resources.files import Directory, File
 from ..shell import sh
 from ..site import Site
+from ..site_types import CHECK_USER
 from ..state import Resource
 from .recipe import Recipe, account_exists
 
@@ -54,12 +55,21 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                   lambda a: (a.code == 0, "there" if a.code == 0 else "missing"), "there",
                   "run 06_configure_hub first"),
             *found,
-            leads_to_host(site, params.host or site.host, hard),
+            *_names(site, params.host or site.host, hard),
             *[can_be_reached(site, port, hard) for port in ports(site)],
         ],
         steps={"certificate": files},
         checks=served_checks(site, pair),
     )  # fmt: skip
+
+
+def _names(site: Site, target: str, hard: bool) -> list[Check]:
+    """The public name leads to the host and, with subdomains, whatever is put before it."""
+    found = [leads_to_host(site.public_name, target, hard)]
+    if site.subdomains:
+        below = site.name_below(CHECK_USER)
+        found.append(leads_to_host(below, target, True, f"*.{site.public_name}"))
+    return found
 
 
 def _failed(error: PreconditionFailed) -> Check:
@@ -71,7 +81,7 @@ def _findings(pair: Pair, site: Site) -> list[Check]:
     def check(label: str, good: bool, was: str, wanted: str, todo: str) -> Check:
         return Check(label, "true", lambda a: (good, was), wanted, todo)
 
-    found = findings(pair, site.public_name, site.certificates())
+    found = findings(pair, site.public_name, site.certificates(), site.subdomains)
     return [check(f.label, f.good, f.found, f.wanted, f.todo) for f in found]
 
 

@@ -1,56 +1,23 @@
 """A whole hub by https with its own authority: the runbooks' proof, cookies, a cell by websocket."""
 
 import re
-import ssl
-import sys
 
 import httpx
 import pytest
+from whole_hub import RUNBOOKS, Hub
 
-from cyberhubs_lib.certificate_checks import Door, question, trust_of
-from cyberhubs_lib.host import connect
 from cyberhubs_lib.proof import log_in
-from cyberhubs_lib.sitefile import SITES, load_site
 
-RUNBOOKS = ["06_configure_hub", "07_certificates", "08_get_images", "09_launch_hub"]
-NAME = "tls-hub"
-MORE = f"""
-name: {NAME}
+KEYS = """
 public_url: https://127.0.77.6
 bind_address: 127.0.77.6
-certificate: {{mode: internal}}
+certificate: {mode: internal}
 """
-
-
-class Hub:
-    """The demo's site under another name and address."""
-
-    def __init__(self, operator, folder):
-        self.operator, self.file = operator, folder / f"{NAME}.yaml"
-        text = (SITES / "demo.yaml").read_text()
-        text = re.sub(r"(?m)^server_dir:.*", f"server_dir: {folder}/server", text)
-        text = re.sub(r"(?m)^data_root:.*", f"data_root: {NAME}-data", text)
-        self.file.write_text(re.sub(r"(?m)^public_url:.*\n", "", text) + MORE)
-        self.site = load_site(str(self.file))
-
-    def run(self, runbook):
-        return self.operator.papermill(runbook, host="localhost", site=str(self.file))
-
-    def tls(self) -> ssl.SSLContext:
-        """What a person trusts who did as the page says."""
-        host = connect("localhost")
-        host.root = False
-        return trust_of(self.site, Door.of(host.run(question(self.site))).root)
-
-    def remove(self) -> None:
-        done = self.operator.call(sys.executable, "-m", "cyberhubs_lib", "demo", "--down", "--data",
-                                  "--site", str(self.file))  # fmt: skip
-        assert done.code == 0, done.out
 
 
 @pytest.fixture(scope="module")
 def hub(_alone, operator, tmp_path_factory):
-    made = Hub(operator, tmp_path_factory.mktemp("hub"))
+    made = Hub(operator, tmp_path_factory.mktemp("hub"), "tls-hub", KEYS)
     made.remove()
     try:
         yield made

@@ -141,6 +141,15 @@ def test_a_name_that_is_not_in_it(ca, tmp_path):
     assert "match" in found["a browser says"].found
 
 
+@pytest.mark.parametrize("more", [[], [f"*.{NAME}"], ["*.example.org"]])
+def test_with_subdomains_it_is_for_all_names_below(ca, tmp_path, more):
+    site = signed("hub", ca.between, NAME, *more)
+    pair = read_pair(Certificate(**write_pair(tmp_path, site.pem + ca.between.pem, site.key_pem)))
+    found = {f.label: f for f in findings(pair, NAME, [ca.file], subdomains=True)}
+    assert found["names"].good == (more == [f"*.{NAME}"])
+    assert found["names"].wanted == f"{NAME} and *.{NAME}"
+
+
 def test_a_root_that_nobody_knows(ca, tmp_path):
     site = good(ca)
     pair = read_pair(Certificate(**write_pair(tmp_path, site.pem + ca.between.pem, site.key_pem)))

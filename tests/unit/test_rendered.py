@@ -159,3 +159,39 @@ def test_only_a_server_before_ours_may_say_who_comes(certificate, believed):
 def test_another_server_goes_only_with_elsewhere():
     with pytest.raises(ValidationError, match="other_server goes with mode: elsewhere"):
         Site(public_url="https://hub.example.org", certificate={"other_server": ["192.0.2.10"]})
+
+
+NAMES = {"login": {"client_id": "x"}, "public_url": "http://hub.example.org:81", "subdomains": True}
+
+
+def test_with_subdomains_each_server_has_a_name():
+    site = Site(**NAMES)
+    assert json.loads(files(site, FACTS)["hub.json"])["subdomains"] is True
+    assert env(site)["HOST_ROUTING"] == "--host-routing"
+    assert env(site)["DOCS"] == "http://docs--service.hub.example.org:81/services/docs/"
+    assert site.server_url("ben") == "http://ben.hub.example.org:81/user/ben"
+    https = {**NAMES, "public_url": "https://hub.example.org", "certificate": {"mode": "internal"}}
+    assert (
+        env(Site(**https))["SITE_ADDRESS"] == "https://hub.example.org, https://*.hub.example.org"
+    )
+
+
+def test_without_them_there_is_one_name():
+    site = Site(**{**NAMES, "subdomains": False})
+    assert env(site)["HOST_ROUTING"] == ""
+    assert env(site)["DOCS"] == "/services/docs/"
+    assert site.server_url("ben") == "http://hub.example.org:81/user/ben"
+
+
+@pytest.mark.parametrize(
+    ("url", "certificate", "why"),
+    [
+        ("http://127.0.0.1:8000", {}, "not 127.0.0.1; for a trial on this machine take hub.local"),
+        ("http://localhost", {}, "not localhost"),
+        ("http://[2001:db8::1]", {}, "not 2001:db8::1"),
+        ("https://hub.example.org", {}, r"a certificate for \*.hub.example.org"),
+    ],
+)
+def test_where_there_can_be_none(url, certificate, why):
+    with pytest.raises(ValidationError, match=why):
+        Site(**{**NAMES, "public_url": url, "certificate": certificate})

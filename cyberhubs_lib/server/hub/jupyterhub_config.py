@@ -46,6 +46,10 @@ c = get_config()  # noqa: F821  JupyterHub provides it
 
 # Addresses. The proxy has a container of its own, so that a restart of the hub cuts nobody off.
 c.JupyterHub.public_url = public_url + "/"  # from it: cookies that are Secure under https
+if settings["subdomains"]:  # each user's server is another site to a browser, USER.NAME
+    c.JupyterHub.subdomain_host = public_url
+    # no server can plant a cookie for its neighbours or the hub; browsers know such only with https
+    c.JupyterHub.cookie_host_prefix_enabled = public_url.startswith("https:")
 c.JupyterHub.bind_url = "http://:8000"
 c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
 # Two names: by the first the proxy comes, on a network that no user's server is on, so that the hub
@@ -154,7 +158,7 @@ if docs:
     c.JupyterHub.services.append(
         {
             "name": "docs",
-            "url": "http://hub:9001",
+            "url": "http://hub-control:9001",
             "command": [sys.executable, "/srv/hub/docs_service.py", docs["path"], docs["for"]],
             "oauth_no_confirm": True,  # it is part of the hub: no page that asks to trust it
         }
