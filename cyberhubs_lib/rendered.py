@@ -161,6 +161,7 @@ def _front_door(site: Site) -> dict[str, str]:
         "PUBLIC_URL": site.public_url,
         "PUBLIC_NAME": name,
         "SITE_ADDRESS": _https_address(site),
+        "COOKIES": "SameSite=Lax" + ("; Secure" if site.public_url.startswith("https:") else ""),
         "DOCS": site.service_url("docs"),
         "CERTIFICATE": mode,
         "AUTO_HTTPS": "off" if mode == "own" else "disable_redirects",

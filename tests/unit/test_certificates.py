@@ -79,6 +79,7 @@ MEANT = [
      "own", ["AUTO_HTTPS=off", "HSTS_SECONDS=0"], [80, 443]),
     ({"public_url": "https://hub.uni.test", "certificate": {"directory": PRIVATE}}, "automatic",
      [f"ACME_DIRECTORY={PRIVATE}"], [80, 443]),
+    ({"public_url": "https://a.org"}, "automatic", ["COOKIES=SameSite=Lax; Secure"], [80, 443]),
     ({"limits": {"upload": "300M"}}, "none", ["UPLOAD_LIMIT=300MiB"], [8000]),
 ]  # fmt: skip
 
