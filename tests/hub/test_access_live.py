@@ -335,3 +335,20 @@ def test_files_are_deleted_only_with_their_name(hub, lists):
     done = hub.operator.call(*call, "delete", "-p", "confirm", "dora")
     assert done.code == 0, done.out
     assert hub.services()["hub"].exec_run(look)[0] == 1
+
+
+def test_ten_thousand_names_change_nothing(hub, lists):
+    """Seconds are printed; the tests above have the same patience with three names."""
+    names = "".join(f"person-{number:05}\n" for number in range(10_000))
+    path = lists / "allowed_users"
+    path.write_text(path.read_text() + names)
+    ben = started(hub, "ben")
+    began = time.monotonic()
+    path.write_text(path.read_text().replace("ben\n", ""))
+    took = {"cookie dead": until(lambda: not is_in(ben))}
+    until(lambda: not runs(hub, "ben"))
+    took["container gone"] = time.monotonic() - began
+    print("seconds after an edit of 10,000 names:", {k: round(s, 1) for k, s in took.items()})
+    assert until_entry(lists, "edited by hand")["logins"] == ["-ben allowed"]
+    code, out = access(hub, "explain", "person-09999")
+    assert (code, "allowed_users line 1" in out) == (0, True), out

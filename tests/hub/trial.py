@@ -124,6 +124,12 @@ class Person:
             text = "".join(events.iter_text())
         assert '"ready": true' in text, text
 
+    def press_start(self, title: str = "JupyterLab") -> httpx.Response:
+        """Send the form of the menu, as the button does."""
+        return self.web.post(
+            f"/hub/spawn/{self.login}", data={"title": title}, headers=self._xsrf()
+        )
+
     def stop(self) -> None:
         """Stop the server and wait until it is gone; nothing running is fine."""
         path = f"/hub/api/users/{self.login}/server"
