@@ -11,6 +11,7 @@ from .check import Check
 from .loopback import localhost_names
 from .report import Row
 from .site import Site
+from .site_types import CHECK_USER
 from .transport import Result
 
 SECONDS = 5
@@ -70,21 +71,35 @@ class LeadsToHost(Check):
         return Row(self.label, words, self.wanted, status, "" if status == "ok" else self.todo)
 
 
-def leads_to_host(name: str, target: str, hard: bool, label: str = "") -> Check:
-    """`target`: as ssh knows the host; `label`: what is said instead of the name."""
+def leads_to_host(site: Site, target: str, hard: bool) -> Check:
+    """`target`: as ssh knows the host."""
 
     def expect(answer: Result) -> tuple[bool, str]:
-        own, found = set(answer.out.split()), addresses(name)
+        own, found = set(answer.out.split()), addresses(site.public_name)
         if target in HERE:
             own |= {address for address in found if _loopback(address)}
         status, words = verdict(found, own, by_ssh(target))
         return status == "ok", f"{status} {words}"
 
     return LeadsToHost(
-        f"{label or name} leads to", OWN, expect, "this host, and nowhere else",
+        f"{site.public_name} leads to", OWN, expect, "this host, and nowhere else",
         "correct the name's A record (and AAAA, which authorities prefer) where your domain is looked"
         " after; a change may take an hour to be seen. Behind NAT: it must be the public address",
         hard,
+    )  # fmt: skip
+
+
+def names_below_lead_there(site: Site) -> Check:
+    """With subdomains: whatever is put before the name leads where the name leads."""
+    name = site.public_name
+
+    def expect(answer: Result) -> tuple[bool, str]:
+        found = addresses(site.name_below(CHECK_USER))
+        return found == addresses(name) != set(), ", ".join(sorted(found)) or "no such name"
+
+    return Check(
+        f"*.{name} leads to", "true", expect, f"where {name} leads",
+        f"your domain needs a record for *.{name}, too, of the same address",
     )  # fmt: skip
 
 

@@ -9,12 +9,11 @@ from ..errors import PreconditionFailed
 from ..facts import Facts
 from ..own_certificate import Pair, findings, read_pair
 from ..params import Params
-from ..reach import can_be_reached, leads_to_host
+from ..reach import can_be_reached, leads_to_host, names_below_lead_there
 from ..rendered import ports
 from ..resources.files import Directory, File
 from ..shell import sh
 from ..site import Site
-from ..site_types import CHECK_USER
 from ..state import Resource
 from .recipe import Recipe, account_exists
 
@@ -31,8 +30,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """Files only: Caddy itself asks for certificates, and takes a new one of yours at once."""
     mode = site.certificate_mode
     said = Check("certificate", "true", lambda a: (True, MODES[mode]), "as the site says")
+    below = [names_below_lead_there(site)] if site.subdomains else []
     if not site.speaks_https:
-        return Recipe(requirements=[said], steps={"certificate": []})
+        return Recipe(requirements=[said, *below], steps={"certificate": []})
     folder = f"{site.directory(facts.home)}/certificate"
     files: list[Resource] = []
     pair, found = None, []
@@ -55,21 +55,13 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                   lambda a: (a.code == 0, "there" if a.code == 0 else "missing"), "there",
                   "run 06_configure_hub first"),
             *found,
-            *_names(site, params.host or site.host, hard),
+            leads_to_host(site, params.host or site.host, hard),
+            *below,
             *[can_be_reached(site, port, hard) for port in ports(site)],
         ],
         steps={"certificate": files},
         checks=served_checks(site, pair),
     )  # fmt: skip
-
-
-def _names(site: Site, target: str, hard: bool) -> list[Check]:
-    """The public name leads to the host and, with subdomains, whatever is put before it."""
-    found = [leads_to_host(site.public_name, target, hard)]
-    if site.subdomains:
-        below = site.name_below(CHECK_USER)
-        found.append(leads_to_host(below, target, True, f"*.{site.public_name}"))
-    return found
 
 
 def _failed(error: PreconditionFailed) -> Check:

@@ -1,6 +1,8 @@
 """Too many refused logins and too many starts have to wait; nobody can say to be somebody else."""
 
+import json
 import re
+import time
 
 import httpx
 import pytest
@@ -115,3 +117,65 @@ def test_a_user_s_server_cannot_say_to_be_somebody_else(strict):
     log = strict.services()["hub"].logs().decode()
     mine = [net["IPAddress"] for net in inside.attrs["NetworkSettings"]["Networks"].values()]
     assert any(f"too many refused logins: {ip}" in log for ip in mine)
+
+
+# A hub with a password form, and its own proxy, in one container.
+FORM = """
+import sys; sys.path.insert(0, "/srv/hub")
+from jupyterhub.authenticators.shared import SharedPasswordAuthenticator
+from limited import Limited
+from rate import Rate
+class Form(Limited, SharedPasswordAuthenticator): pass
+Limited.by_address = Rate(1000, 60)
+Limited.proxy.name = "localhost"
+c.JupyterHub.authenticator_class = Form
+c.JupyterHub.default_url = "/hub/home"
+c.JupyterHub.db_url = "sqlite:////tmp/hub.sqlite"
+c.Form.allow_all = True
+c.Form.user_password = "a-word-of-the-workshop"
+"""
+GUESSES = """
+import http.cookiejar, json, re, sys, threading, urllib.error, urllib.parse, urllib.request
+def log_in(name, password):
+    web = urllib.request.build_opener(
+        urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    url = "http://127.0.0.1:8000/hub/login"
+    token = re.search('name="_xsrf" value="([^"]+)"', web.open(url).read().decode())[1]
+    form = urllib.parse.urlencode({"username": name, "password": password, "_xsrf": token})
+    try: reply = web.open(url, form.encode())
+    except urllib.error.HTTPError as refused: reply = refused
+    seen.append((reply.status, reply.headers["Retry-After"], reply.read().decode()))
+    return seen[-1]
+seen = []
+threads = [threading.Thread(target=log_in, args=(sys.argv[1], "guess")) for _ in range(30)]
+[thread.start() for thread in threads]; [thread.join() for thread in threads]
+tried = sorted(status for status, _, _ in seen)
+right = log_in(sys.argv[1].upper(), "a-word-of-the-workshop")
+print(json.dumps([tried, right, log_in("ben", "a-word-of-the-workshop")[0]]))
+"""
+
+
+def test_of_thirty_passwords_at_once_ten_are_tried(demo_hub, tmp_path):
+    """For one name, in whatever letters; then not even the right one; other names come in."""
+    (tmp_path / "form.py").write_text(FORM)
+    binds = {str(tmp_path): {"bind": "/form", "mode": "ro"},
+             str(demo_hub.home / "hub"): {"bind": "/srv/hub", "mode": "ro"}}  # fmt: skip
+    hub = demo_hub.engine.containers.run(
+        demo_hub.services()["hub"].image, ["jupyterhub", "--config", "/form/form.py"],
+        detach=True, volumes=binds, working_dir="/tmp",
+        environment={"PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    try:
+        end = time.monotonic() + 60
+        while hub.exec_run(["curl", "-fsS", "http://127.0.0.1:8000/hub/health"])[0]:
+            assert time.monotonic() < end, hub.logs().decode()
+            time.sleep(0.5)
+        code, out = hub.exec_run(["python3", "-c", GUESSES, "ada"])
+        assert code == 0, out
+        tried, (status, wait, page), other = json.loads(out)
+    finally:
+        hub.remove(force=True)
+    assert tried == [403] * 10 + [429] * 20
+    assert (status, 0 < int(wait) <= 60) == (429, True)
+    assert "Too many logins were refused, of this name or from your network." in page
+    assert other == 200

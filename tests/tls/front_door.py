@@ -34,7 +34,9 @@ NAME = "hub.test"
 BEHIND = """
 import tornado.ioloop, tornado.web, tornado.websocket
 class Page(tornado.web.RequestHandler):
-    def get(self): self.write(self.request.headers["X-Forwarded-Proto"])
+    def get(self):
+        names = self.get_arguments("header") or ["X-Forwarded-Proto"]
+        self.write(" | ".join(self.request.headers.get(name, "") for name in names))
     def put(self): self.write(str(len(self.request.body)))
 class Echo(tornado.websocket.WebSocketHandler):
     def on_message(self, text): self.write_message(text)
@@ -148,14 +150,15 @@ class FrontDoor:
             plain.close()
             raise
 
-    def request(self, method="GET", path="/", body=None, port=443):
+    def request(self, method="GET", path="/", body=None, port=443, **headers):
         """Status, headers, body, and the certificate's serial number."""
         serial, web = 0, http.client.HTTPConnection(self.address, 80, timeout=10)
         if port == 443:
             web.sock = self.connection()
             serial = x509.load_der_x509_certificate(web.sock.getpeercert(True)).serial_number
         try:
-            web.request(method, path, body, {"Host": self.name})
+            more = {name.replace("_", "-"): value for name, value in headers.items()}
+            web.request(method, path, body, {"Host": self.name, **more})
             reply = web.getresponse()
             return reply.status, dict(reply.getheaders()), reply.read().decode(), serial
         finally:

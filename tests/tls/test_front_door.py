@@ -1,5 +1,6 @@
 """The front door with a real authority, with a certificate of its own, with its own authority."""
 
+import ipaddress
 import ssl
 import time
 
@@ -100,6 +101,34 @@ def test_a_large_upload_is_refused(door_of, tmp_path):
     assert {row.status for row in found.values()} == {"ok"}, found
     assert found["issued by"].was.startswith("Caddy Local Authority")
     assert len(found["root to be trusted, SHA-256"].was) == 95
+
+
+@pytest.mark.parametrize(
+    ("mode", "port", "believed"),
+    [("internal", 443, ""), ("elsewhere", 80, "198.51.100.7, ")],
+)
+def test_what_visitors_say_of_their_address_is_thrown_away(door_of, tmp_path, mode, port, believed):
+    """But what another server says that does the https; here it comes from a private address."""
+    door = door_of(tmp_path, 7, certificate={"mode": mode})
+    door.up()
+    door.trust = ssl.create_default_context()
+    door.trust.check_hostname, door.trust.verify_mode = False, ssl.CERT_NONE
+    end = time.monotonic() + 30
+    while True:
+        try:
+            seen = door.request(
+                path="/?header=X-Forwarded-For&header=X-Real-Ip", port=port,
+                X_Forwarded_For="198.51.100.7", X_Real_Ip="198.51.100.7",
+            )  # fmt: skip
+            if seen[0] == 200:
+                break
+        except OSError:
+            pass
+        assert time.monotonic() < end, door.container.logs(tail=20).decode()
+        time.sleep(0.1)
+    forwarded, real = seen[2].split(" | ")
+    assert forwarded == believed + real
+    assert ipaddress.ip_address(real).is_private
 
 
 def own(door, folder, ca, **changes):

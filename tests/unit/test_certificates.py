@@ -11,23 +11,26 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from cyberhubs_lib import reach
 from cyberhubs_lib.acme_account import account
 from cyberhubs_lib.certificate_checks import Door
 from cyberhubs_lib.errors import PreconditionFailed, SettingsError
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.own_certificate import findings, read_pair
 from cyberhubs_lib.params import Params
-from cyberhubs_lib.reach import knock, verdict
+from cyberhubs_lib.reach import addresses, knock, verdict
 from cyberhubs_lib.recipes.certificates import recipe
 from cyberhubs_lib.rendered import files, ports
 from cyberhubs_lib.shell import mask
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_certificate import Certificate
+from cyberhubs_lib.site_types import CHECK_USER
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.transport import Result
 from cyberhubs_lib.x509_facts import covers, left
 
 NAME = "hub.example.org"
+BELOW = f"{CHECK_USER}.{NAME}"
 OWN = "certificate: {mode: own, chain_file: a, key_file: b}\n"
 PRIVATE = "https://acme.uni.test/directory"
 
@@ -303,3 +306,28 @@ SAID = "urn:ietf:params:acme:error:dns - no such host"
 )  # fmt: skip
 def test_what_the_front_door_tells(printed, door):
     assert Door.of(Result(0, printed)) == door
+
+
+@pytest.mark.parametrize(
+    ("known", "good", "said"),
+    [
+        ({"hub.example.org": {"192.0.2.1"}}, False, "no such name"),
+        ({"hub.example.org": {"192.0.2.1"}, BELOW: {"192.0.2.9"}}, False, "192.0.2.9"),
+        ({"hub.example.org": {"192.0.2.1"}, BELOW: {"192.0.2.1"}}, True, "192.0.2.1"),
+        ({}, False, "no such name"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["none", "elsewhere", "internal"])
+def test_names_below_lead_where_the_name_leads(monkeypatch, known, good, said, mode):
+    """Asked by 07 in all modes, also where it has nothing to do for a certificate."""
+    monkeypatch.setattr(reach, "addresses", lambda name: known.get(name, set()))
+    scheme = "http" if mode == "none" else "https"
+    site = Site(public_url=f"{scheme}://{NAME}", certificate={"mode": mode}, subdomains=True)
+    asked = {c.label: c for c in recipe(parse_facts(""), site, Params()).requirements}
+    row = asked[f"*.{NAME} leads to"].row(Result(0, "", ""))
+    assert (row.status == "ok", row.was) == (good, said)
+
+
+def test_names_below_localhost_are_this_machine():
+    assert addresses("ada.hub.localhost") == {"127.0.0.1"}
+    assert addresses("no-such-name.test") == set()
