@@ -21,6 +21,8 @@ from .certificate_checks import Door, question, trust_of
 from .facts import Facts
 from .host import Host
 from .loopback import localhost_names
+from .oauth_app import document
+from .rendered import STANDIN_PATH
 from .report import Row
 from .served import shown
 from .shell import keep_secret, sh
@@ -40,7 +42,8 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
     rows = [_row("the public address answers", "yes", lambda: _answers(site, tls))]
     if rows[0].status == "failed":
         return rows
-    rows.append(_row("the login leads to", _login_url(site), lambda: _leads_to(site, tls)))
+    wanted = _login_url(site, tls)
+    rows.append(_row("the login leads to", wanted, lambda: _leads_to(site, tls, wanted)))
     if site.login.standin:
         found = ask(host, site, "explain", *[account.login for account in site.login.standin])
         strangers = [one["login"] for one in found["logins"] if not one["allowed"]]
@@ -51,8 +54,10 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
             rows.append(_row(label, "403", lambda s=stranger: log_in(site, s, tls)))
     path = f"{site.directory(facts.home)}/secrets/check_token"
     token = keep_secret(host.read(sh("cat {}", path)).strip())
-    wanted = f"42 {site.uid} {site.gid}"
-    rows.append(_row("a cell in a new server prints", wanted, lambda: first_cell(site, token, tls)))
+    printed = f"42 {site.uid} {site.gid}"
+    rows.append(
+        _row("a cell in a new server prints", printed, lambda: first_cell(site, token, tls))
+    )
     return rows
 
 
@@ -84,10 +89,16 @@ def _answers(site: Site, tls: ssl.SSLContext) -> str:
     return "yes" if reply.status_code == 200 else f"HTTP {reply.status_code}"
 
 
-def _login_url(site: Site) -> str:
-    inside = f"{site.public_url}/github-standin"
-    provider = inside if site.login.standin else site.login.address
-    return provider + AUTHORIZE[site.login.provider]
+def _login_url(site: Site, tls: ssl.SSLContext) -> str:
+    """Where a login begins. Of an issuer whose document cannot be read from here only the server."""
+    inside = f"{site.public_url}{STANDIN_PATH}"
+    address = inside if site.login.standin else site.login.address
+    if site.login.provider != "oidc":
+        return address + AUTHORIZE[site.login.provider]
+    try:
+        return str(document(address, tls if site.login.standin else True)["authorization_endpoint"])
+    except (httpx.HTTPError, ValueError, LookupError):
+        return address
 
 
 def _wait_for_certificate(site: Site) -> None:
@@ -103,12 +114,14 @@ def _wait_for_certificate(site: Site) -> None:
         time.sleep(0.5)
 
 
-def _leads_to(site: Site, tls: ssl.SSLContext) -> str:
+def _leads_to(site: Site, tls: ssl.SSLContext, wanted: str) -> str:
     reply = httpx.get(f"{site.public_url}/hub/oauth_login", timeout=10, verify=tls)
     target = urlsplit(reply.headers.get("location", ""))
     callback = parse_qs(target.query).get("redirect_uri", [""])[0]
     if callback != f"{site.public_url}/hub/oauth_callback":
         return f"callback {callback}"
+    if wanted == site.login.url and target.netloc == urlsplit(wanted).netloc:
+        return wanted
     return f"{target.scheme}://{target.netloc}{target.path}"
 
 

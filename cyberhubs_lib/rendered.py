@@ -19,6 +19,8 @@ COPIED = (
     "standin/*.py",
 )  # fmt: skip
 STANDIN_CLIENT = "cyberhubs-standin"
+STANDIN = "http://standin:8080"  # for the hub; browsers have it below the public address:
+STANDIN_PATH = "/github-standin"
 
 
 def data_root(site: Site, facts: Facts) -> str:
@@ -44,9 +46,9 @@ def files(site: Site, facts: Facts) -> dict[str, bytes]:
     found["broker.json"] = _json(broker_settings(site, facts))
     if site.login.standin:
         accounts = [account.model_dump() for account in site.login.standin]
-        found["standin/accounts.json"] = _json(
-            {"client_id": STANDIN_CLIENT, "provider": site.login.provider, "accounts": accounts}
-        )
+        known = {"client_id": STANDIN_CLIENT, "name": site.login.name, "accounts": accounts}
+        known |= {"url": f"{site.public_url}{STANDIN_PATH}", "inside": STANDIN}
+        found["standin/accounts.json"] = _json(known)
     found[".env"] = _env(site, facts, found)
     return found
 
@@ -103,12 +105,22 @@ def _propagation(site: Site) -> str | None:
 
 def _login(site: Site) -> dict[str, object]:
     login = site.login
-    said = {"provider": login.provider, "name": login.name}
+    said: dict[str, object] = {
+        "provider": login.provider,
+        "name": login.name,
+        "scope": login.scopes,
+    }
+    if login.provider == "oidc":
+        said["username"] = {
+            "username_claim": login.username_claim,
+            "domain": login.username_domain,
+            "dots": login.username_dots,
+        }
     if login.standin:
         return {
             **said,
-            "url": f"{site.public_url}/github-standin",
-            "internal_url": "http://standin:8080",
+            "url": f"{site.public_url}{STANDIN_PATH}",
+            "internal_url": STANDIN,
             "standin": True,
             "client_id": STANDIN_CLIENT,
         }

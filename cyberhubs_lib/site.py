@@ -1,7 +1,8 @@
 """What the operator wants of one hub: the keys of a site file, with their types and defaults.
 
-`sites/example.yaml` explains every key; site_host.py has those of the machine, site_limits.py of users'
-servers, site_types.py the forms of single values; sitefile.py reads the file.
+`sites/example.yaml` explains every key; site_host.py has those of the machine, site_login.py of the
+login, site_limits.py of users' servers; site_types.py has the forms of single values, sitefile.py reads
+the file.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from .errors import SettingsError
 from .site_certificate import OURS, Certificate, check_address, check_subdomains
 from .site_host import Docker, Part, Storage, System
 from .site_limits import Culling, Limits
+from .site_login import Provider
 from .site_mounts import Mount, check_places
 from .site_types import (
     ImageName,
     Login,
     OptionalImageName,
-    OptionalWebAddress,
     Uid,
     WebAddress,
     is_private,
@@ -30,34 +31,6 @@ from .site_types import (
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"  # of the images that this release makes and expects
-
-
-class Account(Part):
-    """A person of the stand-in for GitHub or GitLab."""
-
-    login: Login
-    name: str = ""
-    id: int = Field(default=1, ge=1)
-
-
-class Provider(Part):
-    """Who says who somebody is. The application's secret is in a file or the environment, not here."""
-
-    provider: Literal["github", "gitlab"] = "github"
-    url: OptionalWebAddress = ""
-    client_id: str = ""
-    client_secret_file: str = ""
-    standin: list[Account] = []
-
-    @property
-    def name(self) -> str:
-        """As people call it."""
-        return {"github": "GitHub", "gitlab": "GitLab"}[self.provider]
-
-    @property
-    def address(self) -> str:
-        """Of the provider: its public one, or the group's own server."""
-        return self.url or f"https://{self.provider}.com"
 
 
 class Choice(Part):

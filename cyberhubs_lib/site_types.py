@@ -36,6 +36,19 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _issuer(url: str) -> str:
+    """The address of a server; that of an OpenID issuer may have a path."""
+    parts = urlsplit(url)
+    if (
+        parts.netloc
+        and parts.path.strip("/")
+        and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+/?", parts.path)
+    ):
+        raise ValueError("write its path with letters, digits and . _ ~ - only")
+    _web_address(parts._replace(path="").geturl() if parts.netloc else url)
+    return url.rstrip("/")
+
+
 def is_address(name: str) -> bool:
     """Whether this is an IP address and not a name."""
     try:
@@ -71,7 +84,7 @@ Login = Annotated[
     AfterValidator(_of_a_person),
 ]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-OptionalWebAddress = Annotated[str, AfterValidator(lambda url: url and _web_address(url))]
+Issuer = Annotated[str, AfterValidator(lambda url: url and _issuer(url))]
 # registry:port/group/name:tag@digest
 IMAGE = (
     r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9._-]+(/[a-z0-9._-]+)*"

@@ -177,7 +177,7 @@ def client_secret(site: Site) -> str:
             expected=f"login.client_id in the site file, and the secret in {SECRET_VARIABLE} or in"
             " the file that login.client_secret_file names",
             todo=f"register an application at {site.login.name} (GitHub: Settings, Developer settings,"
-            " OAuth Apps; GitLab: Preferences, Applications) with "
+            " OAuth Apps; GitLab: Preferences, Applications; else ask whoever runs it) with "
             + ", ".join(f"{field}: {text}" for field, text in form(site).items()),
         )
     return keep_secret(given)

@@ -35,6 +35,24 @@ WRONG = {
     "address with a query": ("public_url: http://hub.org?a=b\n", ["line 1: public_url"]),
     "port of address": ("public_url: http://hub.org:99999\n", ["1 to 65535"]),
     "no address of GitHub": ("login:\n  url: nonsense\n", ["line 2: login.url", "http://NAME"]),
+    "a path at GitHub": (
+        "login:\n  url: https://github.com/me\n",
+        ["line 1: login", "without a path"],
+    ),
+    "an issuer that is not named": ("login: {provider: oidc}\n", ["line 1: login", "needs url"]),
+    "an issuer without https": (
+        "login: {provider: oidc, url: http://id.example.org}\n",
+        ["asked by https, so https://id.example.org"],
+    ),
+    "an issuer with a query": (
+        "login: {provider: oidc, url: 'https://id.example.org?a=b'}\n",
+        ["line 1: login.url"],
+    ),
+    "a claim for GitHub": ("login: {username_claim: email}\n", ["goes with provider: oidc"]),
+    "a claim with a blank": (
+        "login: {provider: oidc, url: 'https://a.org', username_claim: 'a b'}\n",
+        ["login.username_claim"],
+    ),
     "two titles": (
         "uid: 5\nmenu: [{title: A}, {title: B}, {title: A}]\n",
         ["line 2: menu", "not twice 'A'"],

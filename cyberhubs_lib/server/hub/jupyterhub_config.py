@@ -7,10 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, "/srv/hub")  # the modules beside this file
 from access import CHECK_USER
+from authenticators import AUTHENTICATORS
 from door import Door
 from limited import MINUTE, Limited
-from login import AUTHENTICATORS, Listed, refuse_public_standin
-from providers import SCOPES, endpoints
+from login import Listed, refuse_public_standin
+from providers import endpoints
 from rate import Rate
 from spawn import STARTS_SECONDS, HubSpawner, menu_html
 
@@ -84,13 +85,13 @@ c.CryptKeeper.keys = [bytes.fromhex(kept_key(STATE / "crypt_key"))]
 # JupyterHub itself has nothing to ask again.
 login = settings["login"]
 c.JupyterHub.authenticator_class = AUTHENTICATORS[login["provider"]]
-for name, address in endpoints(login).items():
-    c.Listed[name] = address
+for name, value in endpoints(login).items():
+    c.Listed[name] = value
 c.Listed.client_id = login["client_id"]
 c.Listed.client_secret = secret("oauth_client_secret")
 c.Listed.oauth_callback_url = public_url + "/hub/oauth_callback"
 c.Listed.login_service = login["name"] + (" stand-in" if login["standin"] else "")
-c.Listed.scope = SCOPES[login["provider"]]
+c.Listed.scope = login["scope"]
 c.Listed.enable_auth_state = True
 c.Listed.auth_refresh_age = 0
 c.Listed.any_allow_config = True  # the lists are ours; no warning that there are none

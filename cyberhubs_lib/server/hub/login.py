@@ -1,4 +1,4 @@
-"""Login with GitHub or GitLab, with the lists of the site having the last word."""
+"""Login with GitHub, GitLab and others, with the lists of the site having the last word."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def refuse_public_standin(settings: dict[str, Any]) -> None:
 class Refused(HTTPError):
     """A login that the lists do not let in; the page of errors knows it by its reason."""
 
-    def __init__(self, username: str, why: str) -> None:
-        super().__init__(403, f"The account {username} is {why}.", reason="not let in")
+    def __init__(self, sentence: str) -> None:
+        super().__init__(403, sentence, reason="not let in")
 
 
 class Listed(Limited, OAuthenticator):
@@ -65,7 +65,7 @@ class Listed(Limited, OAuthenticator):
         decision = self.door.enter(username, number)
         if not decision.allowed:
             self.log.warning("refused login of %s (%s): %s", username, number, decision.why)
-            raise Refused(username, decision.why)
+            raise Refused(f"The account {username} is {decision.why}.")
         return True
 
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +89,3 @@ class ListedGitLab(Listed, GitLabOAuthenticator):
     """With an account at GitLab, its public server or a group's own."""
 
     provider = "gitlab"
-
-
-AUTHENTICATORS = {found.provider: found for found in (ListedGitHub, ListedGitLab)}

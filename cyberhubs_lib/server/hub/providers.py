@@ -1,4 +1,4 @@
-"""The addresses of those who say who somebody is."""
+"""The addresses of those who say who somebody is, as settings of the authenticator."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ PATHS = {
     "github": ("/login/oauth/authorize", "/login/oauth/access_token", "/api/v3/user"),
     "gitlab": ("/oauth/authorize", "/oauth/token", "/api/v4/user"),
 }
-SCOPES = {"github": [], "gitlab": ["read_user"]}  # no more than who somebody is
 PUBLIC_API = {"https://github.com/api/v3/user": "https://api.github.com/user"}
+DOCUMENT = "/.well-known/openid-configuration"  # where an OpenID issuer tells its addresses
 
 
-def endpoints(login: dict[str, Any]) -> dict[str, str]:
-    """The three OAuth addresses: the browser goes to the first, the hub itself to the others."""
-    authorize, token, user = PATHS[login["provider"]]
+def endpoints(login: dict[str, Any]) -> dict[str, Any]:
+    """The OAuth addresses: the browser goes to the first, the hub itself to the others.
+
+    An OpenID issuer tells them itself (oidc.py); what a name is there is a matter of settings.
+    """
     internal = login.get("internal_url") or login["url"]
+    if login["provider"] == "oidc":
+        found = {"issuer": login["url"], "document_url": internal + DOCUMENT}
+        return {**found, **login["username"]}
+    authorize, token, user = PATHS[login["provider"]]
     return {
         "authorize_url": login["url"] + authorize,
         "token_url": internal + token,

@@ -26,6 +26,7 @@ class Standin:
         self.accounts = {account["login"]: account for account in accounts}
         self.codes: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, str] = {}
+        self.asked: dict[str, dict[str, str]] = {}  # token -> with what it was asked for
         self.lock = threading.Lock()
 
     def give_code(self, login: str, asked: dict[str, str]) -> str:
@@ -60,8 +61,12 @@ class Standin:
             return error("bad_verification_code", "The code_verifier does not match.")
         token = "gho_" + secrets.token_urlsafe(27)
         with self.lock:
-            self.tokens[token] = kept["login"]
+            self.tokens[token], self.asked[token] = kept["login"], asked
         return {"access_token": token, "scope": asked.get("scope", ""), "token_type": "bearer"}
+
+    def asked_with(self, authorization: str) -> dict[str, str]:
+        """The request to authorize from which a token of ours came: its scope, its nonce."""
+        return self.asked.get(authorization.partition(" ")[2].strip(), {})
 
     def user(self, authorization: str) -> dict[str, Any] | None:
         """The account that a token of ours belongs to, in GitHub's form."""

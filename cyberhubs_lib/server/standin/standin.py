@@ -1,7 +1,8 @@
-"""A stand-in for GitHub's or GitLab's login, for trials and tests: real OAuth, but without a password.
+"""A stand-in for the login at GitHub, GitLab or an OpenID issuer, for trials and tests.
 
-The endpoints are theirs, so that the hub needs no other code than for the real ones; oauth.py beside
-this file decides, gitlab.py says it in GitLab's words. Accounts come from accounts.json, there too.
+Real OAuth, but without a password. The endpoints are theirs, so that the hub needs no other code than
+for the real ones; oauth.py beside this file decides, gitlab.py says it in GitLab's words, issuer.py
+signs it. Accounts come from accounts.json, there too.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import gitlab
+import issuer
 from oauth import Standin
 
 ACCOUNTS = Path("/srv/standin/accounts.json")
 CLIENT_SECRET = Path("/run/secrets/oauth_client_secret")
-AUTHORIZE = ("/login/oauth/authorize", "/oauth/authorize")
+AUTHORIZE = ("/login/oauth/authorize", "/oauth/authorize", "/authorize")
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <title>Stand-in, not {provider}</title>
@@ -39,21 +41,31 @@ def first_values(query: str) -> dict[str, str]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The three endpoints of GitHub and of GitLab, and one for the healthcheck."""
+    """The endpoints of GitHub, of GitLab and of an OpenID issuer, and one for the healthcheck."""
 
     standin: Standin
+    issuer: issuer.Issuer
     provider = "GitHub"
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         """The page with the accounts, and the account behind a token."""
         path, asked = urlsplit(self.path).path, first_values(urlsplit(self.path).query)
-        user = self.standin.user(self.headers.get("Authorization", ""))
+        bearer = self.headers.get("Authorization", "")
+        user = self.standin.user(bearer)
         if path in AUTHORIZE:
             self.authorize_page(asked)
         elif path == "/api/v4/user":
             self.answer_json(*gitlab.user(user))
-        elif path in ("/user", "/api/v3/user"):
+        elif path == "/.well-known/openid-configuration":
+            self.answer_json(200, self.issuer.document())
+        elif path == "/jwks":
+            self.answer_json(200, self.issuer.keys())
+        elif path == "/userinfo" and user:
+            self.answer_json(
+                200, issuer.user(user, self.standin.asked_with(bearer).get("scope", ""))
+            )
+        elif path in ("/user", "/api/v3/user", "/userinfo"):
             if user is None:
                 self.answer_json(401, {"message": "Bad credentials", "status": "401"})
             else:
@@ -72,6 +84,8 @@ class Handler(BaseHTTPRequestHandler):
             self.authorized(asked, first_values(body).get("login", ""))
         elif path == "/oauth/token":
             self.answer_json(*gitlab.answer(self.standin.exchange(first_values(body))))
+        elif path == "/token":
+            self.answer_json(*gitlab.answer(self.with_id_token(first_values(body))))
         elif path == "/login/oauth/access_token":
             form = json.loads(body) if "json" in self.headers.get("Content-Type", "") else None
             result = self.standin.exchange(form or {**asked, **first_values(body)})
@@ -81,6 +95,16 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, "application/x-www-form-urlencoded", urlencode(result))
         else:
             self.answer_json(404, {"message": "Not Found", "status": "404"})
+
+    def with_id_token(self, form: dict[str, str]) -> dict[str, str]:
+        """The answer to a code, with the issuer's word for it."""
+        result = self.standin.exchange(form)
+        if "error" in result:
+            return result
+        bearer = f"Bearer {result['access_token']}"
+        nonce = self.standin.asked_with(bearer).get("nonce", "")
+        account = self.standin.user(bearer) or {}
+        return {**result, "id_token": self.issuer.id_token(account, nonce)}
 
     def wrong(self, asked: dict[str, str]) -> str:
         """What is wrong with a request to authorize; empty if nothing is."""
@@ -155,7 +179,8 @@ def main() -> None:
     known = json.loads(ACCOUNTS.read_text())
     secret = CLIENT_SECRET.read_text().strip()
     Handler.standin = Standin(known["client_id"], secret, known["accounts"])
-    Handler.provider = {"github": "GitHub", "gitlab": "GitLab"}[known["provider"]]
+    Handler.issuer = issuer.Issuer(known["url"], known["inside"], known["client_id"])
+    Handler.provider = known["name"]
     ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 
 
