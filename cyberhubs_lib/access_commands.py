@@ -122,6 +122,11 @@ def _show(found: dict[str, object]) -> None:
         names = found[name]
         assert isinstance(names, list)
         print(f"{name:15} {', '.join(names) or 'nobody'}")
+    members = found["members"]
+    assert isinstance(members, dict)
+    for organization in sorted(set(members.values())):
+        names = sorted(name for name, one in members.items() if one == organization)
+        print(f"member          of {organization}: {', '.join(names)}")
     if found["open"]:
         print("access: open    everybody who can log in may come in")
     if found["window"]:

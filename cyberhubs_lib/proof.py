@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -46,7 +47,8 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
     rows.append(_row("the login leads to", wanted, lambda: _leads_to(site, tls, wanted)))
     if site.login.standin:
         found = ask(host, site, "explain", *[account.login for account in site.login.standin])
-        strangers = [one["login"] for one in found["logins"] if not one["allowed"]]
+        strangers = [one["login"] for one in found["logins"]
+                     if not one["allowed"] and not _as_a_member(site, one)]  # fmt: skip
         for person in [one["login"] for one in found["logins"] if one["allowed"]][:1]:
             rows.append(_row(f"{person} logs in", "welcome", lambda p=person: log_in(site, p, tls)))
         for stranger in strangers:
@@ -59,6 +61,13 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
         _row("a cell in a new server prints", printed, lambda: first_cell(site, token, tls))
     )
     return rows
+
+
+def _as_a_member(site: Site, one: dict[str, Any]) -> bool:
+    """Whether the stand-in's account comes in by its organisation, which its first login tells."""
+    mine = next(a.organizations for a in site.login.standin if a.login.lower() == one["login"])
+    all_mine = {*mine, *(organization.partition(":")[0] for organization in mine)}
+    return one["rule"] != "blocked" and bool(all_mine & set(site.login.organizations))
 
 
 def _row(label: str, wanted: str, look) -> Row:  # type: ignore[no-untyped-def]

@@ -109,6 +109,8 @@ def _login(site: Site) -> dict[str, object]:
         "provider": login.provider,
         "name": login.name,
         "scope": login.scopes,
+        "organizations": login.organizations,
+        "organizations_hours": login.organizations_hours,
     }
     if login.provider == "oidc":
         said["username"] = {

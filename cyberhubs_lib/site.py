@@ -144,6 +144,14 @@ class Site(Part):
         return self
 
     @model_validator(mode="after")
+    def _members_are_fewer_than_everybody(self) -> Site:
+        if self.login.organizations and self.access == "open":
+            raise ValueError(
+                "login.organizations lets members in, and access: open everybody; remove one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _limits_have_a_disk(self) -> Site:
         if self.limits.disk and not self.data_root.startswith("/"):
             raise ValueError("limits.disk needs a data_root that is a path, like /mnt")

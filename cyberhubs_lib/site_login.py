@@ -5,16 +5,27 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from .site_host import Part
-from .site_types import Issuer, Login, is_private
+from .site_types import Issuer, Login, is_private, like
 
 NAMES = {"github": "GitHub", "gitlab": "GitLab"}
 CLAIM = "preferred_username"
 KEYS = {  # keys of one provider alone, which without it would be silently without effect
     "oidc": ("title", "username_claim", "username_domain", "username_dots"),
+    "github": ("organizations", "organizations_hours"),
 }
+
+
+Organization = Annotated[
+    str,
+    like(
+        r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(:[A-Za-z0-9_.-]{1,100})?",
+        "an organisation at GitHub, or ORGANISATION:TEAM, as in its address there",
+    ),
+    AfterValidator(str.lower),  # GitHub does not tell cases apart
+]
 
 
 class Account(Part):
@@ -23,6 +34,7 @@ class Account(Part):
     login: Login
     name: str = ""
     id: int = Field(default=1, ge=1)
+    organizations: list[Organization] = []
 
 
 class Provider(Part):
@@ -36,6 +48,8 @@ class Provider(Part):
     username_claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:./-]{1,80}$")] = CLAIM
     username_domain: Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]{1,253})?$")] = ""
     username_dots: bool = False
+    organizations: list[Organization] = []
+    organizations_hours: int = Field(default=24, ge=1, le=24 * 31)
     standin: list[Account] = []
 
     @model_validator(mode="after")
@@ -79,4 +93,7 @@ class Provider(Part):
     def scopes(self) -> list[str]:
         """What the hub asks the provider for: no more than who somebody is."""
         more = {"email": ["email"], "sub": []}.get(self.username_claim, ["profile"])
-        return {"github": [], "gitlab": ["read_user"], "oidc": ["openid", *more]}[self.provider]
+        members = ["read:org"] if self.organizations else []
+        return {"github": members, "gitlab": ["read_user"], "oidc": ["openid", *more]}[
+            self.provider
+        ]

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from access import CHECK_USER, Account, Lists, Window, decide, listed, parse
+from access import CHECK_USER, Account, Lists, Member, Window, decide, listed, parse
 
 from cyberhubs_lib import site_types
 
@@ -19,11 +19,13 @@ LISTS = {
 }
 
 
-def lists(window=None, everybody=False, problems=(), **other):
-    """LISTS, or others."""
+def lists(window=None, everybody=False, problems=(), members=None, **other):
+    """LISTS, or others; `members`: login -> hours since they were seen, each as github:1."""
     chosen = {**LISTS, **other}
+    seen = {login: Member("github:1", "institute", NOW - timedelta(hours=hours))
+            for login, hours in (members or {}).items()}  # fmt: skip
     return Lists(**{k: listed(v, k) for k, v in chosen.items()}, window=window, open=everybody,
-                 problems=problems)  # fmt: skip
+                 problems=problems, members=seen)  # fmt: skip
 
 
 def other(owner="", number="github:1", *former):
@@ -80,6 +82,23 @@ MATRIX = [
     (40, "newcarl", lists(OPEN), other("", "github:1", "carl"), False, False, "blocked"),
     (41, "newcarl", lists(everybody=True), other("", "github:1", "carl"), False, False, "blocked"),
     (42, "ben", lists(), other("github:2", ""), True, False, "allowed"),  # number not known now
+    # members of an organisation
+    (43, "mia", lists(members={"mia": 0}), other(), True, False, "member"),
+    (44, "MIA", lists(members={"mia": 24}), other(), True, False, "member"),
+    (45, "mia", lists(members={"mia": 24.01}), other(), False, False, "stale"),
+    (46, "mia", lists(members={"mia": 0}, blocked=["mia"]), other(), False, False, "blocked"),
+    (47, "mia", lists(members={"mia": 0}, admins=["mia"]), other(), True, True, "admin"),
+    (48, "mia", lists(members={"mia": 99}, allowed=["mia"]), other(), True, False, "allowed"),
+    (49, "mia", lists(OPEN, members={"mia": 99}), other(), True, False, "window"),
+    (50, "mia", lists(OPEN, members={"mia": 0}), other(), True, False, "member"),
+    (51, "mia", lists(members={"mia": 0}), other("", "github:2"), False, False, "unlisted"),
+    (52, "mia", lists(members={"mia": 0}), other("github:1", ""), True, False, "member"),
+    (53, "mia", lists(members={"mia": 0}), other("github:1", "github:2"), False, False, "unlisted"),
+    (54, "mia", lists(members={"mia": 0}), None, False, False, "unlisted"),  # no account known
+    (55, "mia", lists(members={"mia": 0}, problems=("x",)), other(), False, False, "unsure"),
+    (56, "new", lists(members={"new": 0}), other("", "github:1", "mia"), False, False, "renamed"),
+    (57, "mia", lists(everybody=True, members={"mia": 99}), other(), True, False, "open"),
+    (58, "max", lists(members={"mia": 0}), other(), False, False, "unlisted"),
 ]
 
 

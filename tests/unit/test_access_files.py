@@ -10,7 +10,7 @@ import changes
 import ledger
 import pytest
 import user_files
-from access import decide
+from access import Rules, decide
 from accounts import Accounts
 from lists import Clock, LiveLists, fingerprint, read, window_of, write
 
@@ -62,7 +62,7 @@ def broken(path, how):
 def test_a_list_that_cannot_be_read_lets_nobody_in(folder, name, how):
     broken(folder / name, how)
     (folder / "window").write_text(f"open_until: {LATER}\non_close: allow\n")
-    lists = read(folder, everybody=True)
+    lists = read(folder, Rules(everybody=True))
     assert len(lists.problems) == 1
     assert lists.problems[0].startswith(name)
     for login in ("ada", "ben", "mallory"):

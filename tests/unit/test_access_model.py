@@ -10,16 +10,23 @@ from pathlib import Path
 import changes
 import ledger
 import watch
+from access import Rules
 from door import Door
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from judge import Person
 from lists import NAMES
+from members import Answer
 
 LOGINS = ["ada", "ben", "carl", "dora", "eve"]
 START = datetime(2026, 11, 25, tzinfo=timezone.utc)
 names = st.one_of(st.sets(st.sampled_from(LOGINS)), st.sampled_from([set(), set(LOGINS)]))
+
+
+def number(login):
+    """Of somebody's account."""
+    return f"github:{LOGINS.index(login)}"
 
 
 class Time:
@@ -64,6 +71,7 @@ class Access(RuleBasedStateMachine):
             self.write(name, logins)
         self.hub, self.time, self.window, self.recorded = FakeHub(), Time(), None, set()
         self.unreadable = set()
+        self.seen = {}  # login -> organisation, when
         self.restart()
 
     def write(self, name, logins):
@@ -71,7 +79,8 @@ class Access(RuleBasedStateMachine):
 
     @rule()
     def restart(self):
-        self.door = Door(False, self.folder, self.root / "homes", self.root / "state")
+        rules = Rules(organizations=("institute", "institute:team"), hours=2)
+        self.door = Door(rules, self.folder, self.root / "homes", self.root / "state")
         self.door.clock = self.time
         self.watch = watch.Watch(self.hub, self.door, self.root / "state")
 
@@ -102,14 +111,41 @@ class Access(RuleBasedStateMachine):
     def time_passes(self, minutes):
         self.time.time += timedelta(minutes=minutes)
 
+    @rule(
+        login=st.sampled_from(LOGINS),
+        member=st.sampled_from(["", "institute", "institute:team"]),
+        away=st.booleans(),
+    )
+    def the_provider_answers(self, login, member, away):
+        """At a login, or when it is asked again; `away`: about the organisation it says nothing."""
+        denied = {"institute", "institute:team"} - {member} - ({"institute"} if away else set())
+        self.door.saw({login: (number(login), Answer(member, frozenset(denied)))})
+        if member:
+            self.seen[login] = (member, self.time.time)
+        elif login in self.seen and self.seen[login][0] in denied:
+            del self.seen[login]
+
+    @rule(login=st.sampled_from(LOGINS))
+    def another_account_takes_the_name(self, login):
+        """And belongs to the organisation: that counts only while nobody had the name here."""
+        before = self.door.accounts.owner(login)
+        self.door.saw({login: ("github:99", Answer("institute"))})
+        if not before:
+            self.seen.pop(login, None)  # it is written down, but for another account than ours
+        assert self.door.decide(login, "github:99").rule in (
+            ("recycled", "blocked", "unsure", "unlisted", "closed", "stale") if before else
+            ("admin", "allowed", "blocked", "unsure", "member")
+        )  # fmt: skip
+
     @rule(login=st.sampled_from(LOGINS), running=st.booleans())
     def log_in(self, login, running):
         model = self.model(login)
-        decision = self.door.enter(login, f"github:{LOGINS.index(login)}")
+        decision = self.door.enter(login, number(login))
         assert decision.allowed == (model and not self.unreadable)
         if decision.allowed:
             self.hub.users[login] = Person(login, decision.admin, running)
             by_name = login in self.lists["admins"] | self.lists["allowed_users"]
+            by_name = by_name or self.member(login)
             if self.window and self.time.time < self.window[0] and not by_name:
                 self.recorded.add(login)
 
@@ -156,9 +192,16 @@ class Access(RuleBasedStateMachine):
             return False
         if login in self.lists["admins"] | self.lists["allowed_users"]:
             return True
+        if self.member(login):
+            return True
         if self.window and self.time.time < self.window[0]:
             return True
         return bool(self.window and self.window[1] == "allow" and login in self.recorded)
+
+    def member(self, login):
+        """Seen as one within two hours."""
+        seen = self.seen.get(login)
+        return bool(seen and self.time.time - seen[1] <= timedelta(hours=2))
 
     @invariant()
     def the_ledger_is_unbroken(self):

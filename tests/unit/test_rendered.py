@@ -5,7 +5,7 @@ import socket
 import subprocess
 
 import pytest
-from providers import endpoints
+from providers import endpoints, github_api
 from pydantic import ValidationError
 
 from cyberhubs_lib.contexts import IMAGES, OFFICIAL, OURS, context
@@ -57,6 +57,16 @@ def test_where_the_hub_sends_people_and_asks_who_they_are(login, authorize, toke
         "authorize_url": authorize, "token_url": token, "userdata_url": user,
     }  # fmt: skip
     assert not any(path.endswith("accounts.json") for path in files(site, FACTS))
+
+
+def test_members_are_asked_about_only_where_they_count():
+    plain, own = Site(), Site(login={"url": OWN, "organizations": ["Institute", "a:Team"]})
+    assert plain.login.scopes == []
+    login = json.loads(files(own, FACTS)["hub.json"])["login"]
+    assert (login["scope"], login["organizations"]) == (["read:org"], ["institute", "a:team"])
+    assert github_api(login) == f"{OWN}/api/v3"
+    told = json.loads(files(plain, FACTS)["hub.json"])["login"]
+    assert github_api(told) == "https://api.github.com"
 
 
 def test_a_volume_lies_below_docker():

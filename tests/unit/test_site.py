@@ -53,6 +53,18 @@ WRONG = {
         "login: {provider: oidc, url: 'https://a.org', username_claim: 'a b'}\n",
         ["login.username_claim"],
     ),
+    "no organisation": (
+        "login:\n  organizations: [a/b]\n",
+        ["line 2: login.organizations.0", "ORGANISATION:TEAM"],
+    ),
+    "organisations elsewhere": (
+        "login: {provider: gitlab, organizations: [a]}\n",
+        ["goes with provider: github"],
+    ),
+    "members and everybody": (
+        "access: open\nlogin: {organizations: [a]}\n",
+        ["remove one of them"],
+    ),
     "two titles": (
         "uid: 5\nmenu: [{title: A}, {title: B}, {title: A}]\n",
         ["line 2: menu", "not twice 'A'"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 # The name under which the service `check` proves that the hub works. It owns an account on GitHub's
 # side or not; either way nobody logs in with it.
@@ -28,6 +28,30 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What the site file says beside the lists: everybody may come in, or an organisation's members.
+
+    `hours`: how long it counts that somebody was seen as a member.
+    """
+
+    everybody: bool = False
+    organizations: tuple[str, ...] = ()
+    hours: int = 24
+
+
+LISTED = Rules()  # nobody but those on the lists
+
+
+@dataclass(frozen=True)
+class Member:
+    """That an account belongs to an organisation, as the provider said at a time."""
+
+    number: str
+    organization: str
+    seen: datetime
+
+
+@dataclass(frozen=True)
 class Lists:
     """What is written down about who may come in; `problems` says what could not be read."""
 
@@ -37,6 +61,8 @@ class Lists:
     recorded: Places = field(default_factory=dict)  # who entered in the open window
     window: Window | None = None
     open: bool = False  # everybody who can log in, always
+    members: Mapping[str, Member] = field(default_factory=dict)  # of the site's organisations
+    keep: timedelta = timedelta(hours=24)  # for so long after they were seen
     problems: tuple[str, ...] = ()
 
 
@@ -109,16 +135,21 @@ def decide(login: str, lists: Lists, now: datetime, account: Account | None = No
             return Decision(
                 False, False, "blocked", f"blocked on this hub{was}", lists.blocked[known_as]
             )
-    entry = _entry(name, lists, now)
+    entry = _entry(name, lists, now, account.number or account.owner)
     return entry if not entry.allowed else _owns(name, account) or entry
 
 
-def _entry(name: str, lists: Lists, now: datetime) -> Decision:
-    """By which line, if any, a login that is not blocked comes in."""
+def _entry(name: str, lists: Lists, now: datetime, number: str) -> Decision:
+    """By which line, if any, a login that is not blocked comes in; `number` is whose it is."""
     if name in lists.admins:
         return Decision(True, True, "admin", "administrator", lists.admins[name])
     if name in lists.allowed:
         return Decision(True, False, "allowed", "on the list of allowed users", lists.allowed[name])
+    member = lists.members.get(name)
+    if member and member.number != number:  # another account had this name
+        member = None
+    if member and now - member.seen <= lists.keep:
+        return Decision(True, False, "member", f"a {_of(member)}", "members")
     if lists.open:
         return Decision(True, False, "open", "everybody may come in (access: open)", "site file")
     window = lists.window
@@ -139,7 +170,16 @@ def _entry(name: str, lists: Lists, now: datetime) -> Decision:
             False, False, "closed", "to be reviewed: the open window has closed",
             lists.recorded[name],
         )  # fmt: skip
+    if member:
+        return Decision(
+            False, False, "stale",
+            f"not on the list of allowed users, and no longer known to be a {_of(member)}", "members",
+        )  # fmt: skip
     return Decision(False, False, "unlisted", "not on the list of allowed users")
+
+
+def _of(member: Member) -> str:
+    return f"member of {member.organization} (seen {show_time(member.seen)})"
 
 
 def _owns(name: str, account: Account) -> Decision | None:

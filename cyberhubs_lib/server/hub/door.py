@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from access import Decision, decide, fold, show_time
+from access import LISTED, Decision, Rules, decide, fold, show_time
 from accounts import HOMES, Accounts
 from changes import locked
 from lists import ACCESS, Clock, LiveLists, record
+from members import Answer, remember
 
 STATE = Path("/srv/state")  # the volume hub_state
 
 
+def rules_of(settings: dict[str, Any]) -> Rules:
+    """From hub.json."""
+    login = settings["login"]
+    return Rules(
+        settings["access"] == "open", tuple(login["organizations"]), login["organizations_hours"]
+    )
+
+
 class Door:
-    """Who may come in, now. `everybody`: the site says `access: open`."""
+    """Who may come in, now, by the lists and what the site file says."""
 
     def __init__(
         self,
-        everybody: bool = False,
+        rules: Rules = LISTED,
         folder: Path = ACCESS,
         homes: Path = HOMES,
         state: Path = STATE,
     ):
         self.folder = folder
-        self.live = LiveLists(folder, everybody)
+        self.live = LiveLists(folder, rules)
         self.accounts = Accounts(homes)
         self.clock = Clock(state / "clock")
 
@@ -41,6 +53,17 @@ class Door:
         if decision.allowed:
             self.accounts.claim(fold(login), number)
         return decision
+
+    def saw(self, answers: Mapping[str, tuple[str, Answer]]) -> None:
+        """Write down what the provider said of memberships: login -> number, answer."""
+        keep = timedelta(hours=self.live.rules.hours)
+        mine = {
+            name: found
+            for name, found in answers.items()
+            if self.accounts.owner(name) in ("", found[0])
+        }  # not of who took over a freed name
+        with locked(self.folder):
+            remember(self.folder, mine, self.clock.now(), keep)
 
     def open_until(self) -> str:
         """For the login page: until when everybody may come in, "" if not."""

@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, "/srv/hub")  # the modules beside this file
 from access import CHECK_USER
 from authenticators import AUTHENTICATORS
-from door import Door
+from door import Door, rules_of
 from limited import MINUTE, Limited
 from login import Listed, refuse_public_standin
 from providers import endpoints
@@ -37,7 +37,7 @@ def kept_key(path: Path) -> str:
 os.umask(0o077)  # the database too is for nobody else
 settings = json.loads(Path("/srv/hub.json").read_text())
 refuse_public_standin(settings)
-Listed.door = Door(everybody=settings["access"] == "open")
+Listed.door = Door(rules_of(settings))
 Limited.by_address = Rate(settings["limits"]["refused_logins"], MINUTE)
 Limited.behind = settings["behind"]
 public_url = settings["public_url"].rstrip("/")

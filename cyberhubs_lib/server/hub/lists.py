@@ -7,34 +7,35 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from access import Lists, Window, parse
+from access import LISTED, Lists, Member, Rules, Window, parse
 
 ACCESS = Path("/srv/access")  # where compose.yaml mounts <server_dir>/access of the host
 NAMES = ("admins", "allowed_users", "blocked_users")
 RECORDED = "recorded_users"
 WINDOW = "window"
+MEMBERS = "members"
 SIZE = 2**20  # bytes of one list: 10,000 logins take a fifth of it
 
 
 class LiveLists:
-    """The lists as they are on the disk now. Asking costs five `stat`, reading only if one differs."""
+    """The lists as they are on the disk now. Asking costs six `stat`, reading only if one differs."""
 
-    def __init__(self, folder: Path = ACCESS, everybody: bool = False):
-        self.folder, self.everybody = folder, everybody
+    def __init__(self, folder: Path = ACCESS, rules: Rules = LISTED):
+        self.folder, self.rules = folder, rules
         self._seen: object = None
         self._lists = Lists()
 
     def now(self) -> Lists:
         """Read what changed since last time."""
-        seen = [_stamp(self.folder / name) for name in (*NAMES, RECORDED, WINDOW)]
+        seen = [_stamp(self.folder / name) for name in (*NAMES, RECORDED, WINDOW, MEMBERS)]
         # as new as the clock can tell: the same stamp might still get another content, also
         # after this reading, so that one more has to follow
         fresh = any(s and time.time_ns() - s[1] < 50_000_000 for s in seen)
         if seen != self._seen or fresh:
-            self._lists = read(self.folder, self.everybody)
+            self._lists = read(self.folder, self.rules)
             self._seen = None if fresh else seen
         return self._lists
 
@@ -47,30 +48,70 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def read(folder: Path, everybody: bool = False) -> Lists:
+def read(folder: Path, rules: Rules = LISTED) -> Lists:
     """All files of the directory. What cannot be read is told in `problems`, never raised."""
     problems: list[str] = []
     found = {name: _list(folder / name, problems) for name in NAMES}
     recorded = _list(folder / RECORDED, problems) if (folder / RECORDED).exists() else {}
+    members = _members(folder / MEMBERS, rules, problems)
     return Lists(
-        found["admins"], found["allowed_users"], found["blocked_users"], recorded,
-        read_window(folder), everybody, tuple(problems),
-    )  # fmt: skip
+        found["admins"],
+        found["allowed_users"],
+        found["blocked_users"],
+        recorded,
+        read_window(folder),
+        rules.everybody,
+        members,
+        timedelta(hours=rules.hours),
+        tuple(problems),
+    )
 
 
 def _list(path: Path, problems: list[str]) -> dict[str, str]:
     try:
-        content = path.read_bytes()
-        if len(content) > SIZE:
-            raise ValueError(f"it has {len(content)} bytes")
-        text = content.decode()
-        if "\0" in text:
-            raise ValueError("it holds a zero byte")
+        return parse(_text(path), path.name)[0]
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else f"not a text: {error}"
-        problems.append(f"{path.name} cannot be read ({reason})")
+        problems.append(_problem(path, error))
         return {}
-    return parse(text, path.name)[0]
+
+
+def _text(path: Path, size: int = SIZE) -> str:
+    content = path.read_bytes()
+    if len(content) > size:
+        raise ValueError(f"it has {len(content)} bytes")
+    text = content.decode()
+    if "\0" in text:
+        raise ValueError("it holds a zero byte")
+    return text
+
+
+def _problem(path: Path, error: OSError | ValueError) -> str:
+    reason = error.strerror if isinstance(error, OSError) else f"not a text: {error}"
+    return f"{path.name} cannot be read ({reason})"
+
+
+def _members(path: Path, rules: Rules, problems: list[str]) -> dict[str, Member]:
+    """Those of the site's organisations; a site that has none does not look."""
+    if not rules.organizations or not path.exists():
+        return {}
+    try:
+        known = members_in(_text(path, 4 * SIZE))
+    except (OSError, ValueError) as error:
+        problems.append(_problem(path, error))
+        return {}
+    return {name: one for name, one in known.items() if one.organization in rules.organizations}
+
+
+def members_in(text: str) -> dict[str, Member]:
+    """Login -> member, from the text of the file. Raises ValueError for a damaged one."""
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, number, organization, seen = line.split()
+            found[name] = Member(number, organization, datetime.fromisoformat(seen))
+            if found[name].seen.tzinfo is None:
+                raise ValueError(f"a time without a zone: {seen}")
+    return found
 
 
 def odd_lines(folder: Path) -> list[str]:

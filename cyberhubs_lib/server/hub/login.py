@@ -11,6 +11,7 @@ from limited import Limited
 from oauthenticator.github import GitHubOAuthenticator
 from oauthenticator.gitlab import GitLabOAuthenticator
 from oauthenticator.oauth2 import OAuthenticator
+from organizations import ask
 from tornado.web import HTTPError
 
 PRIVATE_NETWORKS = [
@@ -62,11 +63,16 @@ class Listed(Limited, OAuthenticator):
         if auth_model is None:  # a user put in by hand in the admin panel; the login still decides
             return True
         number = self.number(auth_model)
+        doubts = await self.ask_memberships(username, number, auth_model)
         decision = self.door.enter(username, number)
         if not decision.allowed:
             self.log.warning("refused login of %s (%s): %s", username, number, decision.why)
-            raise Refused(f"The account {username} is {decision.why}.")
+            raise Refused(f"The account {username} is {decision.why}.{doubts}")
         return True
+
+    async def ask_memberships(self, username: str, number: str, auth_model: dict[str, Any]) -> str:
+        """Ask whose member somebody is and write it down; a sentence if that could not be told."""
+        return ""
 
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
         """Say at every login whether somebody is an admin: True and False, never `as before`."""
@@ -80,9 +86,21 @@ class Listed(Limited, OAuthenticator):
 
 
 class ListedGitHub(Listed, GitHubOAuthenticator):
-    """With an account at GitHub."""
+    """With an account at GitHub; members of the site's organisations need not be on a list."""
 
     provider = "github"
+
+    async def ask_memberships(self, username: str, number: str, auth_model: dict[str, Any]) -> str:
+        """With the token that GitHub has just given."""
+        organizations = self.door.live.rules.organizations
+        if not organizations:
+            return ""
+        api = self.userdata_url.removesuffix("/user")
+        answer = await ask(api, organizations, username, auth_model["auth_state"]["access_token"])
+        self.door.saw({username: (number, answer)})
+        if answer.doubts:
+            self.log.warning("memberships of %s: %s", username, "; ".join(answer.doubts))
+        return "".join(f" {doubt}." for doubt in answer.doubts)
 
 
 class ListedGitLab(Listed, GitLabOAuthenticator):

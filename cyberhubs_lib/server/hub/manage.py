@@ -16,7 +16,7 @@ from typing import Any
 import changes
 import ledger
 import user_files
-from access import LOGIN, Decision, Lists, decide, fold
+from access import LOGIN, Decision, Lists, Rules, decide, fold
 from accounts import HOMES, Accounts
 from door import STATE
 from lists import ACCESS, Clock, odd_lines, read
@@ -28,9 +28,10 @@ def status() -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def everybody() -> bool:
-    """Whether this hub lets in everybody who can log in."""
-    return bool(status().get("open"))
+def rules() -> Rules:
+    """Those with which the hub was started; hub.json may be newer."""
+    said = status().get("rules", {})
+    return Rules(**{**said, "organizations": tuple(said.get("organizations", ()))})
 
 
 def explain(login: str, lists: Lists, now: datetime) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def show(lists: Lists, now: datetime) -> dict[str, Any]:
         "allowed_users": sorted(lists.allowed),
         "blocked_users": sorted(lists.blocked),
         "recorded_users": sorted(lists.recorded),
+        "members": {n: one.organization for n, one in sorted(lists.members.items())},
         "open": lists.open,
         "window": lists.window and {
             "until": lists.window.until.isoformat(),
@@ -101,7 +103,7 @@ def do(args: argparse.Namespace) -> tuple[dict[str, Any], int]:
         return {"changed": _files(args, clock.now())}, 0
     if args.what == "confirm":
         return {"changed": [changes.confirm(ACCESS, args.by, args.run)]}, 0
-    lists, now = read(ACCESS, everybody()), clock.now()
+    lists, now = read(ACCESS, rules()), clock.now()
     if args.what == "files":
         return {"there": [w for w in _logins(args.words) if (HOMES / w).is_dir()]}, 0
     if args.what == "explain":
@@ -117,7 +119,7 @@ def _files(args: argparse.Namespace, now: datetime) -> list[str]:
         user_files.rename(login, new[0])
         changes.rename(ACCESS, login, new[0], args.by, args.run)
         return [login, *new]
-    if explain(login, read(ACCESS, everybody()), now)["allowed"]:
+    if explain(login, read(ACCESS, rules()), now)["allowed"]:
         raise ValueError(f"{login} may still come in: remove or block the login first")
     done = user_files.archive(login) if args.what == "archive" else user_files.delete(login)
     what = f"files archived as {done}" if done else "files deleted"

@@ -28,3 +28,8 @@ def endpoints(login: dict[str, Any]) -> dict[str, Any]:
         "token_url": internal + token,
         "userdata_url": PUBLIC_API.get(internal + user, internal + user),
     }
+
+
+def github_api(login: dict[str, Any]) -> str:
+    """Where GitHub is asked who its members are."""
+    return str(endpoints(login)["userdata_url"]).removesuffix("/user")

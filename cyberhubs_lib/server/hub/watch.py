@@ -12,14 +12,17 @@ import logging
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from access import Lists
+from ask_again import AskAgain
 from changes import CONFIRMED, close_window, note_edit
-from door import STATE, Door
+from door import STATE, Door, rules_of
 from judge import Person, Verdict, judge
 from lists import fingerprint, odd_lines
+from providers import github_api
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
 PERIOD = 0.7  # seconds between two looks: two of them and the end of a server make less than 5
@@ -69,6 +72,20 @@ class Watch:
         self.verdict = Verdict()
         self.last = -float(ANYWAY)
         self.status: dict[str, Any] = {}
+        self.doubts: list[str] = []  # of memberships, told as warnings
+
+    async def for_ever(self) -> None:
+        """What goes wrong once is tried again, and said."""
+        said = ""
+        while True:
+            try:
+                await self.look()
+                said = ""
+            except (HTTPError, OSError, ValueError) as error:
+                if str(error) != said:  # not once a second
+                    log.error("cannot act on the lists just now: %s", error)
+                said = str(error)
+            await asyncio.sleep(PERIOD)
 
     async def look(self) -> None:
         """Once: close a window whose time has come, and act on lists that changed."""
@@ -126,9 +143,9 @@ class Watch:
             )
         status = {
             "alarms": alarms,
-            "warnings": odd_lines(self.door.folder),
+            "warnings": [*odd_lines(self.door.folder), *self.doubts],
             "held": sorted(self.verdict.held),
-            "open": self.door.live.everybody,  # as this hub was started; hub.json may be newer
+            "rules": asdict(self.door.live.rules),  # as this hub was started; hub.json may be newer
         }
         path = self.state / "access.json"
         if status != self.status:
@@ -142,21 +159,17 @@ class Watch:
 
 
 async def main() -> None:
-    """For ever; what goes wrong once is tried again, and said."""
+    """Look at the lists for ever, and ask about members if the site lets any in."""
     logging.basicConfig(format="%(levelname)s access: %(message)s", stream=sys.stderr)
     hub = Hub(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
-    everybody = json.loads(SETTINGS.read_text())["access"] == "open"
-    watch = Watch(hub, Door(everybody))
-    said = ""
-    while True:
-        try:
-            await watch.look()
-            said = ""
-        except (HTTPError, OSError, ValueError) as error:
-            if str(error) != said:  # not once a second
-                log.error("cannot act on the lists just now: %s", error)
-            said = str(error)
-        await asyncio.sleep(PERIOD)
+    settings = json.loads(SETTINGS.read_text())
+    watch = Watch(hub, Door(rules_of(settings)))
+    jobs = [watch.for_ever()]
+    if settings["login"]["organizations"]:
+        again = AskAgain(hub, watch.door, github_api(settings["login"]))
+        watch.doubts = again.doubts
+        jobs.append(again.for_ever())
+    await asyncio.gather(*jobs)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+import github
 import gitlab
 import issuer
 from oauth import Standin
@@ -45,8 +46,15 @@ class Handler(BaseHTTPRequestHandler):
 
     standin: Standin
     issuer: issuer.Issuer
+    read_at = 0  # the time of accounts.json when it was read
     provider = "GitHub"
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        """Accounts may change while their tokens live on, as everywhere."""
+        super().setup()
+        if self.read_at and ACCOUNTS.stat().st_mtime_ns != self.read_at:
+            read_accounts()
 
     def do_GET(self) -> None:
         """The page with the accounts, and the account behind a token."""
@@ -57,6 +65,8 @@ class Handler(BaseHTTPRequestHandler):
             self.authorize_page(asked)
         elif path == "/api/v4/user":
             self.answer_json(*gitlab.user(user))
+        elif path.startswith(("/api/v3/orgs/", "/api/v3/user/memberships/")):
+            self.answer_json(*github.membership(path, user, self.standin, bearer))
         elif path == "/.well-known/openid-configuration":
             self.answer_json(200, self.issuer.document())
         elif path == "/jwks":
@@ -174,6 +184,13 @@ class Handler(BaseHTTPRequestHandler):
             sys.stderr.write(f"{self.command} {path} {int(code)}\n")
 
 
+def read_accounts() -> None:
+    """Who is known from now on; the file's other keys count from the start."""
+    Handler.read_at = ACCOUNTS.stat().st_mtime_ns
+    known = json.loads(ACCOUNTS.read_text())["accounts"]
+    Handler.standin.accounts = {account["login"]: account for account in known}
+
+
 def main() -> None:
     """Serve on port 8080 of the container."""
     known = json.loads(ACCOUNTS.read_text())
@@ -181,6 +198,7 @@ def main() -> None:
     Handler.standin = Standin(known["client_id"], secret, known["accounts"])
     Handler.issuer = issuer.Issuer(known["url"], known["inside"], known["client_id"])
     Handler.provider = known["name"]
+    read_accounts()
     ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 
 

@@ -1,0 +1,289 @@
+"""Members of an organisation: what GitHub answers, what is written down, when it is asked again."""
+
+import asyncio
+import json
+import sys
+import threading
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import ask_again
+import ledger
+import pytest
+from access import Rules, decide
+from ask_again import AskAgain
+from door import Door
+from lists import read
+from members import Answer
+from organizations import ask
+from tornado.httpclient import HTTPError
+
+from cyberhubs_lib.rendered import SERVER
+
+sys.path.insert(0, str(SERVER / "standin"))
+import oauth
+import standin
+
+ORGANIZATIONS = ("institute", "survey:pipeline")
+RULES = Rules(organizations=ORGANIZATIONS, hours=24)
+PEOPLE = [
+    {"login": "mia", "id": 1, "organizations": ["institute"]},
+    {"login": "pia", "id": 2, "organizations": ["survey:pipeline"]},
+    {"login": "sue", "id": 3, "organizations": ["survey", "survey:other"]},
+    {"login": "max", "id": 4},
+]
+
+
+@pytest.fixture
+def serve():
+    """Start a server with a handler; its address."""
+    running = []
+
+    def start(handler):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def github(serve):
+    """The stand-in: its API, and a way to a token."""
+    known = oauth.Standin("app", "canary", PEOPLE)
+
+    class Handler(standin.Handler):
+        standin = known
+
+    api = f"{serve(Handler)}/api/v3"
+
+    def token(login, scope="read:org"):
+        code = known.give_code(login, {"redirect_uri": "http://hub/cb", "scope": scope})
+        form = {"client_id": "app", "client_secret": "canary", "code": code}
+        return known.exchange(form)["access_token"]
+
+    return api, token
+
+
+def answer_of(api, login, token):
+    return asyncio.run(ask(api, ORGANIZATIONS, login, token))
+
+
+@pytest.mark.parametrize(
+    ("login", "member"),
+    [("mia", "institute"), ("pia", "survey:pipeline"), ("sue", ""), ("max", "")],
+)
+def test_github_says_who_belongs_to_what(github, login, member):
+    api, token = github
+    answer = answer_of(api, login, token(login))
+    denied = set() if member == "institute" else {"institute"} | ({"survey:pipeline"} - {member})
+    assert answer == Answer(member, frozenset(denied))
+
+
+def test_nobody_is_a_member_by_somebody_elses_name(github):
+    api, token = github
+    assert answer_of(api, "pia", token("max")).member == ""
+
+
+def test_a_token_without_the_scope_says_nothing(github):
+    api, token = github
+    answer = answer_of(api, "mia", token("mia", "user:email"))
+    assert (answer.member, answer.denied) == ("", frozenset())
+    assert "at least read:org" in answer.doubts[0]
+
+
+RESTRICTED = (
+    "Although you appear to have the correct authorization credentials, the `institute`"
+    " organization has enabled OAuth App access restrictions, meaning that data access to"
+    " third-parties is limited."
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "doubt"),
+    [
+        (403, json.dumps({"message": RESTRICTED}), "an owner of institute allows it"),
+        (403, json.dumps({"message": "Resource protected by organization SAML enforcement."}),
+         "answers 403 Resource protected"),
+        (401, json.dumps({"message": "Bad credentials"}), "no longer takes the token"),
+        (500, "<html>", "answers 500"),
+        (200, "[]", "answers 200"),
+        (302, "", "answers 302"),
+    ],
+)  # fmt: skip
+def test_other_answers_are_neither_yes_nor_no(serve, status, body, doubt):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *args):
+            pass
+
+    answer = answer_of(serve(Handler), "mia", "x")
+    assert (answer.member, answer.denied) == ("", frozenset())
+    assert answer.doubts[0].startswith("institute: ")
+    assert doubt in answer.doubts[0]
+
+
+def test_github_away_is_neither_yes_nor_no():
+    answer = answer_of("http://127.0.0.1:9", "mia", "x")
+    assert (answer.member, answer.denied, len(answer.doubts)) == ("", frozenset(), 2)
+
+
+def test_an_invitation_is_no_membership(serve):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"state": "pending"}')
+
+        def log_message(self, *args):
+            pass
+
+    assert answer_of(serve(Handler), "mia", "x").denied == {"institute", "survey:pipeline"}
+
+
+class Time:
+    """The door's clock, set by the test."""
+
+    def __init__(self):
+        self.time = datetime(2026, 11, 25, tzinfo=timezone.utc)
+
+    def now(self):
+        return self.time
+
+
+@pytest.fixture
+def door(tmp_path):
+    for folder in ("access", "homes", "state"):
+        (tmp_path / folder).mkdir()
+    for name in ("admins", "allowed_users", "blocked_users"):
+        (tmp_path / "access" / name).write_text("")
+    door = Door(RULES, tmp_path / "access", tmp_path / "homes", tmp_path / "state")
+    door.clock = Time()
+    return door
+
+
+YES, NO = Answer("institute"), Answer("", frozenset(ORGANIZATIONS))
+UNSURE = Answer("", frozenset(["survey:pipeline"]), ("institute: away",))
+
+
+def test_a_member_comes_in_and_one_who_left_does_not(door):
+    assert door.enter("mia", "github:1").rule == "unlisted"
+    door.saw({"mia": ("github:1", YES)})
+    decision = door.enter("mia", "github:1")
+    assert decision.allowed
+    assert decision.why == "a member of institute (seen 2026-11-25 00:00 UTC)"
+    door.saw({"mia": ("github:1", UNSURE)})  # has not left
+    assert door.decide("mia").rule == "member"
+    door.saw({"mia": ("github:1", NO)})
+    assert door.decide("mia").rule == "unlisted"
+    said = [(e.who, e.what, e.logins) for e in ledger.entries(door.folder)]
+    assert said == [
+        ("hub", "member of institute", ("mia",)),
+        ("hub", "no member of institute", ("mia",)),
+    ]
+    assert ledger.verify(door.folder)[2] == ""
+
+
+def test_seen_again_counts_from_then_and_is_no_news(door):
+    door.saw({"mia": ("github:1", YES)})
+    door.enter("mia", "github:1")
+    door.clock.time += timedelta(hours=23)
+    door.saw({"mia": ("github:1", YES)})
+    door.clock.time += timedelta(hours=24)
+    assert door.decide("mia").allowed
+    door.clock.time += timedelta(seconds=1)
+    assert door.decide("mia").rule == "stale"
+    assert len(list(ledger.entries(door.folder))) == 1
+
+
+def test_a_freed_name_changes_nothing_for_its_first_account(door):
+    door.saw({"mia": ("github:1", YES)})
+    door.enter("mia", "github:1")
+    before = (door.folder / "members").read_text()
+    for answer in (YES, NO):
+        door.saw({"mia": ("github:99", answer)})
+        assert (door.folder / "members").read_text() == before
+    assert door.enter("mia", "github:99").rule in ("recycled", "unlisted")
+
+
+def test_an_organisation_that_the_site_no_longer_names_lets_nobody_in(door):
+    door.saw({"mia": ("github:1", YES)})
+    door.enter("mia", "github:1")
+    account = door.accounts.of("mia")
+    lists = read(door.folder, Rules(organizations=("survey:pipeline",)))
+    assert decide("mia", lists, door.clock.now(), account).rule == "unlisted"
+    assert decide("mia", read(door.folder), door.clock.now(), account).rule == "unlisted"
+
+
+def test_lines_that_are_old_go(door):
+    door.saw({"mia": ("github:1", YES)})
+    door.clock.time += timedelta(hours=49)
+    door.saw({"pia": ("github:2", Answer("survey:pipeline"))})
+    text = (door.folder / "members").read_text()
+    assert "pia" in text
+    assert "mia" not in text
+
+
+@pytest.mark.parametrize("text", ["mia github:1 institute\n", "\0", "mia a institute yesterday\n",
+                                  "mia github:1 institute 2026-11-25T00:00:00\n"])  # fmt: skip
+def test_a_damaged_file_lets_nobody_in_and_ends_nobody(door, text):
+    (door.folder / "members").write_text(text)
+    lists = read(door.folder, RULES)
+    assert lists.problems[0].startswith("members cannot be read")
+    assert decide("mia", lists, door.clock.now()).rule == "unsure"
+    assert not read(door.folder).problems  # a site without organisations does not look
+
+
+class FakeHub:
+    """Users of the hub with the token of their last login."""
+
+    def __init__(self, **tokens):
+        self.tokens, self.asked = tokens, []
+
+    async def ask(self, method, path, body=None):
+        name = path.rpartition("/")[2]
+        self.asked.append(name)
+        if name not in self.tokens:
+            raise HTTPError(404)
+        token = self.tokens[name]
+        return {"name": name, "auth_state": token and {"access_token": token}}
+
+
+def test_members_are_asked_about_again_when_it_is_time(door, github, monkeypatch):
+    api, token = github
+    hub = FakeHub(mia=token("mia"), max=token("max"), sue=None)
+    for login, number in (("mia", 1), ("max", 4), ("sue", 3), ("gone", 5)):
+        door.saw({login: (f"github:{number}", YES)})
+        door.enter(login, f"github:{number}")
+    again = AskAgain(hub, door, api)
+    asyncio.run(again.once())
+    assert hub.asked == []  # all were seen just now
+    door.clock.time += timedelta(seconds=ask_again.EVERY)
+    asyncio.run(again.once())
+    assert sorted(hub.asked) == ["gone", "max", "mia", "sue"]
+    rules = {login: door.decide(login).rule for login in ("mia", "max", "sue", "gone")}
+    assert rules == {"mia": "member", "max": "unlisted", "sue": "member", "gone": "member"}
+    seen = door.live.now().members
+    assert seen["mia"].seen == door.clock.now()
+    assert seen["sue"].seen < door.clock.now()  # no token any more: it ages
+    hub.asked.clear()
+    asyncio.run(again.once())
+    assert hub.asked == []  # not again and again those of whom nothing can be told
+
+
+def test_what_could_not_be_asked_is_a_warning(door):
+    door.saw({"mia": ("github:1", YES)})
+    door.clock.time += timedelta(seconds=ask_again.EVERY)
+    again = AskAgain(FakeHub(mia="x"), door, "http://127.0.0.1:9")
+    told = again.doubts
+    asyncio.run(again.once())
+    assert [doubt.partition(":")[0] for doubt in told] == ["institute", "survey"]
+    assert "GitHub cannot be asked" in told[0]
