@@ -16,7 +16,8 @@ from nbformat import NotebookNode
 
 from .errors import BookFailed
 from .host import PASSWORD_VARIABLE
-from .recipes.configure_hub import SECRET_VARIABLE
+from .passwords import PASSWORDS
+from .recipes.login_secrets import SECRET_VARIABLE
 from .report import MIME
 from .shell import keep_secret, mask
 from .site import Site
@@ -92,11 +93,14 @@ def _address(found: re.Match[str]) -> str:
 
 def refuse_secrets(source: Path, site: Site) -> None:
     """Raise BookFailed if a page holds a secret that this machine knows; without showing it."""
-    for variable in (SECRET_VARIABLE, PASSWORD_VARIABLE):
+    of_all = [password.variable for password in PASSWORDS]
+    for variable in (SECRET_VARIABLE, PASSWORD_VARIABLE, *of_all):
         keep_secret(os.environ.get(variable, "").strip())
-    file = Path(site.login.client_secret_file).expanduser()
-    if site.login.client_secret_file and file.is_file():
-        keep_secret(file.read_text().strip())
+    login = site.login
+    for named in (login.client_secret_file, login.password_file, login.admin_password_file):
+        file = Path(named).expanduser()
+        if named and file.is_file():
+            keep_secret(file.read_text().strip())
     for shown in sorted(p for p in source.rglob("*") if p.is_file()):
         for text in _texts(shown):
             if any(

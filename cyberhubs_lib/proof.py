@@ -6,6 +6,7 @@ starts the server as the check user, with a token that may do only that (server/
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Iterator
@@ -43,8 +44,7 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
     rows = [_row("the public address answers", "yes", lambda: _answers(site, tls))]
     if rows[0].status == "failed":
         return rows
-    wanted = _login_url(site, tls)
-    rows.append(_row("the login leads to", wanted, lambda: _leads_to(site, tls, wanted)))
+    rows += _login(site, tls)
     if site.login.standin:
         found = ask(host, site, "explain", *[account.login for account in site.login.standin])
         strangers = [one["login"] for one in found["logins"]
@@ -61,6 +61,32 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
         _row("a cell in a new server prints", printed, lambda: first_cell(site, token, tls))
     )
     return rows
+
+
+def _login(site: Site, tls: ssl.SSLContext) -> list[Row]:
+    if site.login.provider == "password":
+        asked = ("the login page asks for", "name and password")
+        return [
+            _row(*asked, lambda: _form(site, tls)),
+            _row("a wrong password is refused", "403", lambda: wrong_password(site, tls)),
+        ]
+    wanted = _login_url(site, tls)
+    return [_row("the login leads to", wanted, lambda: _leads_to(site, tls, wanted))]
+
+
+def _form(site: Site, tls: ssl.SSLContext) -> str:
+    page = httpx.get(f"{site.public_url}/hub/login", timeout=10, verify=tls)
+    found = [name for name in ("username", "password") if f'name="{name}"' in page.text]
+    return " and ".join(found).replace("username", "name") or f"HTTP {page.status_code}, nothing"
+
+
+def wrong_password(site: Site, tls: ssl.SSLContext | bool = True) -> str:
+    """Log in with a password that is none: the status of the answer."""
+    with httpx.Client(timeout=20, verify=tls) as browser:
+        page = browser.get(f"{site.public_url}/hub/login")
+        xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
+        form = {"username": CHECK_USER, "password": "wrong", "_xsrf": xsrf[1] if xsrf else ""}
+        return str(browser.post(f"{site.public_url}/hub/login", data=form).status_code)
 
 
 def _as_a_member(site: Site, one: dict[str, Any]) -> bool:

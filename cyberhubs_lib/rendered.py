@@ -189,7 +189,7 @@ def _front_door(site: Site) -> dict[str, str]:
 def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
     values = {
         "COMPOSE_PROJECT_NAME": site.project,
-        "COMPOSE_FILE": "compose.yaml:compose.https.yaml" if site.speaks_https else "compose.yaml",
+        "COMPOSE_FILE": ":".join(_compose_files(site)),
         "COMPOSE_PROFILES": "standin" if site.login.standin else "",
         "HOST_ROUTING": "--host-routing" if site.subdomains else "",
         "HUB_IMAGE": context("hub", site).tag,
@@ -202,6 +202,7 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
         # with a limit the host makes and mounts homes: the hub asks there, and sees what is mounted
         "HOMES": f"/run/{homes_unit(site)}" if site.limits.disk else "",
         "HOMES_PROPAGATION": _propagation(site) or "",  # a home may be a mount of its own
+        "LOGIN_SECRET": login_secret(site),
         "SERVICE_UID": str(facts.service_uid),
         "SERVICE_GID": str(facts.service_gid),
         "DOCKER_GID": str(facts.docker_gid),
@@ -210,6 +211,17 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
         values[f"CONFIG_{service.upper()}"] = _digest(service, values, found)
     head = "# Written by runbook 06 from the site file; change it there. No secrets here.\n"
     return (head + "".join(f"{k}={v}\n" for k, v in values.items())).encode()
+
+
+def _compose_files(site: Site) -> list[str]:
+    https = ["compose.https.yaml"] if site.speaks_https else []
+    password = ["compose.password.yaml"] if site.login.provider == "password" else []
+    return ["compose.yaml", *https, *password]
+
+
+def login_secret(site: Site) -> str:
+    """The file in secrets/ that the hub needs for a login."""
+    return "user_password" if site.login.provider == "password" else "oauth_client_secret"
 
 
 def services(site: Site) -> dict[str, str]:

@@ -26,6 +26,7 @@ from .site_types import (
     OptionalImageName,
     Uid,
     WebAddress,
+    is_loopback,
     is_private,
 )
 
@@ -141,6 +142,16 @@ class Site(Part):
     def _subdomains_are_possible(self) -> Site:
         if self.subdomains:
             check_subdomains(self.certificate, self.public_url)
+        return self
+
+    @model_validator(mode="after")
+    def _no_password_in_the_clear(self) -> Site:
+        plain = self.public_url.startswith("http:")
+        if self.login.provider == "password" and plain and not is_loopback(self.public_name):
+            raise ValueError(
+                "login.provider password sends the password, so it needs https: write"
+                f" public_url: https://{self.public_name} (certificate.mode: internal is one way)"
+            )
         return self
 
     @model_validator(mode="after")

@@ -10,12 +10,14 @@ from pydantic import AfterValidator, Field, model_validator
 from .site_host import Part
 from .site_types import Issuer, Login, is_private, like
 
-NAMES = {"github": "GitHub", "gitlab": "GitLab"}
+NAMES = {"github": "GitHub", "gitlab": "GitLab", "password": "the password of all"}
 CLAIM = "preferred_username"
 KEYS = {  # keys of one provider alone, which without it would be silently without effect
     "oidc": ("title", "username_claim", "username_domain", "username_dots"),
     "github": ("organizations", "organizations_hours"),
+    "password": ("password_file", "admin_password_file"),
 }
+NOT_WITH_PASSWORD = ("url", "client_id", "client_secret_file", "standin")
 
 
 Organization = Annotated[
@@ -40,11 +42,13 @@ class Account(Part):
 class Provider(Part):
     """Who says who somebody is. The application's secret is in a file or the environment, not here."""
 
-    provider: Literal["github", "gitlab", "oidc"] = "github"
+    provider: Literal["github", "gitlab", "oidc", "password"] = "github"
     url: Issuer = ""
     title: str = Field(default="", max_length=60)
     client_id: str = ""
     client_secret_file: str = ""
+    password_file: str = ""
+    admin_password_file: str = ""
     username_claim: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:./-]{1,80}$")] = CLAIM
     username_domain: Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]{1,253})?$")] = ""
     username_dots: bool = False
@@ -61,6 +65,9 @@ class Provider(Part):
                 raise ValueError(
                     f"{given[0]} goes with provider: {provider}; add that, or remove the key"
                 )
+        given = [key for key in NOT_WITH_PASSWORD if getattr(self, key)]
+        if given and self.provider == "password":
+            raise ValueError(f"{given[0]} does not go with provider: password; remove one of them")
         return self
 
     @model_validator(mode="after")
@@ -87,13 +94,13 @@ class Provider(Part):
     @property
     def address(self) -> str:
         """Of the provider: its public one, or the group's own server."""
-        return self.url or ("" if self.provider == "oidc" else f"https://{self.provider}.com")
+        public = self.provider in ("github", "gitlab")
+        return self.url or (f"https://{self.provider}.com" if public else "")
 
     @property
     def scopes(self) -> list[str]:
         """What the hub asks the provider for: no more than who somebody is."""
         more = {"email": ["email"], "sub": []}.get(self.username_claim, ["profile"])
         members = ["read:org"] if self.organizations else []
-        return {"github": members, "gitlab": ["read_user"], "oidc": ["openid", *more]}[
-            self.provider
-        ]
+        asked = {"github": members, "gitlab": ["read_user"], "oidc": ["openid", *more]}
+        return asked.get(self.provider, [])

@@ -102,6 +102,13 @@ PRIVATE_NETWORKS = [
 ]
 
 
+def is_loopback(name: str) -> bool:
+    """Whether a host name or address never leaves the machine."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    return is_address(name) and ipaddress.ip_address(name).is_loopback
+
+
 def is_private(name: str) -> bool:
     """Whether a host name or address can only be reached from inside (loopback, RFC 1918, .test)."""
     if name == "localhost" or name.endswith((".localhost", ".test", ".internal")):

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from ..check import Check
 from ..edition import built
-from ..errors import PreconditionFailed
 from ..facts import Facts
-from ..oauth_app import accepted, form
 from ..params import Params
-from ..private_file import read_private
 from ..rendered import data_root, files
 from ..resources.files import Directory, File, Token
 from ..resources.kept import StartingFile
 from ..resources.tree import Tree
-from ..shell import keep_secret, sh
+from ..shell import sh
 from ..site import Site
 from ..state import Resource
 from ..transport import Result
+from .login_secrets import login_requirements, of_the_login, secrets_of
 from .recipe import Recipe, account_exists, docker_answers
-
-SECRET_VARIABLE = "CYBERHUBS_CLIENT_SECRET"
-SECRETS = 4  # of the proxy, the proof and the cookies, and the client secret
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -47,10 +41,12 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "book": [Tree(f"{home}/docs", html, owner)] if html else [],
         },
         checks=[
-            Check("secrets are private", _private(home), _none("{} of {} readable by others"),
-                  f"none of at least {SECRETS}", "run this runbook again"),
-            Check("no secret in the settings", _leaks(home), _none("{} files hold one of {}"),
-                  f"none of at least {SECRETS}", "run this runbook again"),
+            Check("secrets are private", _private(home),
+                  _none("{} of {} readable by others", secrets_of(site)),
+                  f"none of at least {secrets_of(site)}", "run this runbook again"),
+            Check("no secret in the settings", _leaks(home),
+                  _none("{} files hold one of {}", secrets_of(site)),
+                  f"none of at least {secrets_of(site)}", "run this runbook again"),
         ],
     )  # fmt: skip
 
@@ -74,7 +70,7 @@ def _lists(site: Site, home: str, owner: str) -> list[Resource]:
 
 
 def _requirements(site: Site, facts: Facts) -> list[Check]:
-    first = [docker_answers(facts), account_exists(facts), _client_secret(site), *_at_github(site)]
+    first = [docker_answers(facts), account_exists(facts), *login_requirements(site)]
     if not site.data_root.startswith("/"):
         return first
     root = data_root(site, facts)
@@ -109,78 +105,7 @@ def _secrets(site: Site, home: str, owner: str, days: int) -> list[Resource]:
             path("cookie_secret"), owner, "signs the cookies: a new one logs everybody out", days
         ),
     ]
-    if site.login.standin:
-        return [*made, Token(path("oauth_client_secret"), owner, "between hub and stand-in", days)]
-    try:
-        secret = client_secret(site)
-    except PreconditionFailed:  # a requirement says so, and stops all but a dry run
-        return made
-    why = f"of the OAuth application at {site.login.name}"
-    return [
-        *made,
-        File(path("oauth_client_secret"), secret.encode(), "600", owner, why, secret=True),
-    ]
-
-
-def _client_secret(site: Site) -> Check:
-    """The requirement: the secret can be read, wherever the site keeps it."""
-
-    def expect(answer: Result) -> tuple[bool, str]:
-        try:
-            return bool(site.login.standin or client_secret(site)), "named"
-        except PreconditionFailed as error:
-            advice.append(error.todo)
-            return False, error.found
-
-    advice: list[str] = []
-    good, _ = expect(Result(0))
-    todo = "" if good else advice[0]
-    return Check("OAuth application", "true", expect, "login.client_id and its secret", todo)
-
-
-def _at_github(site: Site) -> list[Check]:
-    """What stands in GitHub's form, to compare, and whether GitHub takes the secret."""
-    if site.login.standin:
-        return []
-
-    def shown(text: str) -> Callable[[Result], tuple[bool, str]]:
-        return lambda answer: (True, text)
-
-    def asked(answer: Result) -> tuple[bool, str]:
-        try:
-            return accepted(site, client_secret(site))
-        except PreconditionFailed:  # the row above says so
-            return True, "not asked"
-
-    return [
-        *[Check(f"in {site.login.name}'s form: {field}", "true", shown(text), "")
-          for field, text in form(site).items()],
-        Check(site.login.name, "true", asked, "accepts id and secret",
-              f"copy login.client_id from the application's page at {site.login.name}, and make a new"
-              " client secret there"),
-    ]  # fmt: skip
-
-
-def client_secret(site: Site) -> str:
-    """The OAuth client secret, from the environment or the site's private file.
-
-    Raises PreconditionFailed saying where it was looked for; the value itself is never shown.
-    """
-    given = os.environ.get(SECRET_VARIABLE, "").strip()
-    file = site.login.client_secret_file
-    if not given and file:
-        given = read_private(file, "login.client_secret_file")
-    if not given or not site.login.client_id:
-        raise PreconditionFailed(
-            f"the OAuth application at {site.login.name} is not named: "
-            + ("login.client_id is empty" if given else "there is no client secret"),
-            expected=f"login.client_id in the site file, and the secret in {SECRET_VARIABLE} or in"
-            " the file that login.client_secret_file names",
-            todo=f"register an application at {site.login.name} (GitHub: Settings, Developer settings,"
-            " OAuth Apps; GitLab: Preferences, Applications; else ask whoever runs it) with "
-            + ", ".join(f"{field}: {text}" for field, text in form(site).items()),
-        )
-    return keep_secret(given)
+    return [*made, *of_the_login(site, f"{home}/secrets", owner, days)]
 
 
 def _private(home: str) -> str:
@@ -199,7 +124,7 @@ def _leaks(home: str) -> str:
     )  # fmt: skip
 
 
-def _none(words: str) -> Callable[[Result], tuple[bool, str]]:
+def _none(words: str, least: int) -> Callable[[Result], tuple[bool, str]]:
     """Nothing bad counts only where there was something to look at."""
 
     def expect(answer: Result) -> tuple[bool, str]:
@@ -207,6 +132,6 @@ def _none(words: str) -> Callable[[Result], tuple[bool, str]]:
         made, _, bad = line.partition(" ")
         if answer.code or not made.isdigit():
             return False, "nothing there to look at"
-        return int(made) >= SECRETS and bad == "0", words.format(bad, made)
+        return int(made) >= least and bad == "0", words.format(bad, made)
 
     return expect

@@ -82,17 +82,22 @@ def _owner(words: list[str], wanted: str) -> str:
     return words[2] if wanted.partition(":")[0].isdigit() else words[1]
 
 
+LETTERS = "a-km-np-z2-9"  # without l, o, 0 and 1
+
+
 @dataclass(frozen=True)
 class Token(Resource):
     """A secret made on the host itself; nobody needs to know it, so it never travels.
 
-    With `days` one that is older is made anew; 0 keeps it for ever.
+    With `days` one that is older is made anew; 0 keeps it for ever. With `letters` it is a password of
+    so many, which people can type.
     """
 
     path: str
     owner: str
     why: str = ""
     days: int = 0
+    letters: int = 0
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -128,9 +133,14 @@ class Token(Resource):
 
     def change(self, was: State) -> str:
         """256 random bits; an existing one keeps its content unless it is too old."""
+        random = "od -An -tx1 -N32 /dev/urandom | tr -d ' \\n'"
+        if self.letters:  # 32 that nobody takes for another; 12 are 60 bits
+            random = (
+                f"head -c 4096 /dev/urandom | LC_ALL=C tr -dc {LETTERS} | head -c {self.letters}"
+            )
         make = sh(
             "d=$(dirname {}) && mkdir -p \"$d\" && chmod 700 \"$d\" && chown {} \"$d\" && umask 077"
-            " && od -An -tx1 -N32 /dev/urandom | tr -d ' \\n' > {}.new && mv {}.new {}\n",
+            f" && {random} > {{}}.new && mv {{}}.new {{}}\n",
             self.path, self.owner, self.path, self.path, self.path,
         )  # fmt: skip
         old = was is not None and was["age"] != (self.wanted or {}).get("age", was["age"])

@@ -17,6 +17,7 @@ CHECKS = [
     ("edge", f"env FRONT_DOOR=https CERTIFICATE=own SITE_ADDRESS=https:// AUTO_HTTPS=off {CADDY}"),
     ("compose", f"{COMPOSE} config -q"),
     ("compose", f"{COMPOSE} -f /srv/compose.https.yaml config -q"),
+    ("compose", f"{COMPOSE} -f /srv/compose.password.yaml config -q"),
     ("hub", "python3 -m compileall -q /srv/hub /srv/broker /srv/standin"),
     ("hub", "sh -n /srv/docker_probe.sh"),
 ]

@@ -8,7 +8,8 @@ from cyberhubs_lib.errors import PreconditionFailed
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.host import Host
 from cyberhubs_lib.params import Params
-from cyberhubs_lib.recipes.configure_hub import client_secret, recipe
+from cyberhubs_lib.recipes.configure_hub import recipe
+from cyberhubs_lib.recipes.login_secrets import client_secret
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.transport import Local
 

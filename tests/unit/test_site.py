@@ -65,6 +65,23 @@ WRONG = {
         "access: open\nlogin: {organizations: [a]}\n",
         ["remove one of them"],
     ),
+    "a password over plain http": (
+        "public_url: http://10.0.0.5\nlogin: {provider: password}\n",
+        ["public_url: https://10.0.0.5"],
+    ),
+    "a password and an application": (
+        "login: {provider: password, client_id: x}\n",
+        ["client_id does not go with provider: password"],
+    ),
+    "a password and the stand-in": (
+        "login: {provider: password, standin: [{login: a}]}\n",
+        ["standin does not go with"],
+    ),
+    "a password and organisations": (
+        "login: {provider: password, organizations: [a]}\n",
+        ["organizations goes with provider: github"],
+    ),
+    "a password for GitHub": ("login: {password_file: /x}\n", ["goes with provider: password"]),
     "two titles": (
         "uid: 5\nmenu: [{title: A}, {title: B}, {title: A}]\n",
         ["line 2: menu", "not twice 'A'"],

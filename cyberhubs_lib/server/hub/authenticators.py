@@ -2,5 +2,7 @@
 
 from login import ListedGitHub, ListedGitLab
 from oidc import ListedOIDC
+from password import ListedPassword
 
-AUTHENTICATORS = {found.provider: found for found in (ListedGitHub, ListedGitLab, ListedOIDC)}
+WAYS = (ListedGitHub, ListedGitLab, ListedOIDC, ListedPassword)
+AUTHENTICATORS = {way.provider: way for way in WAYS}

@@ -74,6 +74,7 @@ c.JupyterHub.template_vars = {
     "open_until": lambda user: Listed.door.open_until(),  # called at each page
     "login_service_name": settings["login"]["url"].removeprefix("https://"),
     "provider": settings["login"]["name"],
+    "shared_password": settings["login"]["provider"] == "password",
 }
 
 # State.
@@ -85,14 +86,18 @@ c.CryptKeeper.keys = [bytes.fromhex(kept_key(STATE / "crypt_key"))]
 # JupyterHub itself has nothing to ask again.
 login = settings["login"]
 c.JupyterHub.authenticator_class = AUTHENTICATORS[login["provider"]]
-for name, value in endpoints(login).items():
-    c.Listed[name] = value
-c.Listed.client_id = login["client_id"]
-c.Listed.client_secret = secret("oauth_client_secret")
-c.Listed.oauth_callback_url = public_url + "/hub/oauth_callback"
-c.Listed.login_service = login["name"] + (" stand-in" if login["standin"] else "")
-c.Listed.scope = login["scope"]
-c.Listed.enable_auth_state = True
+if login["provider"] == "password":
+    c.Listed.user_password = secret("login_secret")
+    c.Listed.admin_password = secret("admin_password")
+else:
+    for name, value in endpoints(login).items():
+        c.Listed[name] = value
+    c.Listed.client_id = login["client_id"]
+    c.Listed.client_secret = secret("login_secret")
+    c.Listed.oauth_callback_url = public_url + "/hub/oauth_callback"
+    c.Listed.login_service = login["name"] + (" stand-in" if login["standin"] else "")
+    c.Listed.scope = login["scope"]
+    c.Listed.enable_auth_state = True
 c.Listed.auth_refresh_age = 0
 c.Listed.any_allow_config = True  # the lists are ours; no warning that there are none
 

@@ -6,6 +6,7 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
+from access import fold
 from door import Door
 from limited import Limited
 from oauthenticator.github import GitHubOAuthenticator
@@ -48,7 +49,7 @@ class Refused(HTTPError):
         super().__init__(403, sentence, reason="not let in")
 
 
-class Listed(Limited, OAuthenticator):
+class Listed(Limited):
     """The provider says who somebody is; the site's lists say whether that person may come in."""
 
     door: Door  # set by jupyterhub_config.py
@@ -74,6 +75,18 @@ class Listed(Limited, OAuthenticator):
         """Ask whose member somebody is and write it down; a sentence if that could not be told."""
         return ""
 
+    def normalize_username(self, username: str) -> str:
+        """One spelling for one login, as the lists have it: a user of the hub has no other name."""
+        return fold(super().normalize_username(username))
+
+    def number(self, auth_model: dict[str, Any]) -> str:
+        """The account as the provider numbers it: a login can be renamed and given to somebody else."""
+        raise NotImplementedError
+
+
+class ListedOAuth(Listed, OAuthenticator):
+    """A provider elsewhere, that speaks OAuth."""
+
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
         """Say at every login whether somebody is an admin: True and False, never `as before`."""
         number = self.number(auth_model)
@@ -81,11 +94,11 @@ class Listed(Limited, OAuthenticator):
         return auth_model
 
     def number(self, auth_model: dict[str, Any]) -> str:
-        """The account as the provider numbers it: a login can be renamed and given to somebody else."""
+        """By what the provider tells of the account."""
         return f"{self.provider}:{auth_model['auth_state'][self.user_auth_state_key]['id']}"
 
 
-class ListedGitHub(Listed, GitHubOAuthenticator):
+class ListedGitHub(ListedOAuth, GitHubOAuthenticator):
     """With an account at GitHub; members of the site's organisations need not be on a list."""
 
     provider = "github"
@@ -103,7 +116,7 @@ class ListedGitHub(Listed, GitHubOAuthenticator):
         return "".join(f" {doubt}." for doubt in answer.doubts)
 
 
-class ListedGitLab(Listed, GitLabOAuthenticator):
+class ListedGitLab(ListedOAuth, GitLabOAuthenticator):
     """With an account at GitLab, its public server or a group's own."""
 
     provider = "gitlab"

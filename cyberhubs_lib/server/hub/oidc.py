@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import jwt
 from id_token import by_form, checked_document, nonce_of, verified
-from login import Listed, Refused
+from login import ListedOAuth, Refused
 from names import login_of
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.oauth2 import OAuthLoginHandler
@@ -34,7 +34,7 @@ class OIDCLogin(OAuthLoginHandler):
         super().authorize_redirect(*args, extra_params=extra_params, **more)
 
 
-class ListedOIDC(Listed, GenericOAuthenticator):
+class ListedOIDC(ListedOAuth, GenericOAuthenticator):
     """With an account at the issuer of login.url.
 
     The hub reads the issuer's document itself, at the first login and again each hour: it needs the

@@ -73,6 +73,7 @@ class Watch:
         self.last = -float(ANYWAY)
         self.status: dict[str, Any] = {}
         self.doubts: list[str] = []  # of memberships, told as warnings
+        self.shared_password = False  # login.provider is password
 
     async def for_ever(self) -> None:
         """What goes wrong once is tried again, and said."""
@@ -127,8 +128,13 @@ class Watch:
             log.warning("%s is out: %s", name, why)
 
     async def set_admin(self, name: str, admin: bool) -> None:
-        """Give or take an administrator's rights, in the hub's database."""
-        if name not in self.verdict.end:
+        """Give or take an administrator's rights, in the hub's database.
+
+        Where all share a password, anybody may be in with that name: they log in anew, with the other.
+        """
+        if admin and self.shared_password:
+            await self.end(name, "an administrator now, and has to log in as one")
+        elif name not in self.verdict.end:
             await self.hub.ask("PATCH", f"/users/{name}", {"admin": admin})
             log.warning("%s is %s administrator", name, "an" if admin else "no longer an")
 
@@ -164,6 +170,7 @@ async def main() -> None:
     hub = Hub(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
     settings = json.loads(SETTINGS.read_text())
     watch = Watch(hub, Door(rules_of(settings)))
+    watch.shared_password = settings["login"]["provider"] == "password"
     jobs = [watch.for_ever()]
     if settings["login"]["organizations"]:
         again = AskAgain(hub, watch.door, github_api(settings["login"]))

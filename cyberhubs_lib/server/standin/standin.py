@@ -21,7 +21,7 @@ import issuer
 from oauth import Standin
 
 ACCOUNTS = Path("/srv/standin/accounts.json")
-CLIENT_SECRET = Path("/run/secrets/oauth_client_secret")
+CLIENT_SECRET = Path("/run/secrets/login_secret")
 AUTHORIZE = ("/login/oauth/authorize", "/oauth/authorize", "/authorize")
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
