@@ -131,5 +131,7 @@ def _show(found: dict[str, object]) -> None:
         print("access: open    everybody who can log in may come in")
     if found["window"]:
         print(f"open window     {found['window']}")
+    for warning in found["watch"].get("warnings", []):  # type: ignore[attr-defined]
+        print(f"warning         {warning}")
     for alarm in found["watch"].get("alarms", []):  # type: ignore[attr-defined]
         print(f"ALARM           {alarm}")

@@ -29,7 +29,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     closes = asked.open_until in ("", CLOSED)
     until = "" if closes else datetime.fromisoformat(asked.open_until).isoformat()
     return Recipe(
-        requirements=[docker_answers(facts), *_shown(ask)],
+        requirements=[docker_answers(facts), *_shown(ask, bool(site.login.organizations))],
         steps={
             "lists": lists,
             "window": [OpenWindow(until, asked.on_close, ask)] if asked.open_until else [],
@@ -69,15 +69,18 @@ def _asked(look: Look) -> Callable[[Result], tuple[bool, str]]:
     return expect
 
 
-def _shown(ask: str) -> list[Check]:
+def _shown(ask: str, organizations: bool) -> list[Check]:
     """The lists as they are, before anything is changed."""
+    lists = ["admins", "allowed_users", "blocked_users", "recorded_users"]
+    if organizations:
+        lists.append("members")
 
     def names(of: str) -> Look:
-        return lambda found: (True, _names(found[of]))
+        return lambda found: (True, _names(list(found[of])))
 
     return [
         Check(of, f"{ask}show", _asked(names(of)), "", "start the hub: runbook 09_launch_hub")
-        for of in ("admins", "allowed_users", "blocked_users", "recorded_users")
+        for of in lists
     ]
 
 
