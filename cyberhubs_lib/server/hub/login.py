@@ -110,7 +110,10 @@ class ListedGitHub(ListedOAuth, GitHubOAuthenticator):
             return ""
         api = self.userdata_url.removesuffix("/user")
         answer = await ask(api, organizations, username, auth_model["auth_state"]["access_token"])
-        self.door.saw({username: (number, answer)})
+        try:
+            self.door.saw({username: (number, answer)})
+        except (OSError, ValueError) as error:  # a damaged file; the decision says so
+            self.log.error("cannot write down whose member %s is: %s", username, error)
         if answer.doubts:
             self.log.warning("memberships of %s: %s", username, "; ".join(answer.doubts))
         return "".join(f" {doubt}." for doubt in answer.doubts)
