@@ -7,7 +7,7 @@ import os
 import sys
 
 from . import access_commands, demo, drift
-from .compose import REMOVE_SERVERS, compose
+from .compose import REMOVE_NETWORKS, REMOVE_SERVERS, compose
 from .errors import CyberhubsError, LocalFileError
 from .host import PASSWORD_VARIABLE, connect
 from .params import describe
@@ -140,7 +140,11 @@ def _hub(args: argparse.Namespace) -> int:
     host.root = not host.is_local or site.data_root.startswith("/")
     script = f"({compose(site, host.facts)}{HUB_COMMANDS[args.action]}) 2>&1"
     if args.action == "down":  # a network goes only when nobody is on it
-        script = sh(f"({REMOVE_SERVERS}) >/dev/null\n", site.name) + script
+        script = (
+            sh(f"({REMOVE_SERVERS}) >/dev/null\n", site.name)
+            + f"{script} &&\n"
+            + sh(f"({REMOVE_NETWORKS}) >/dev/null", site.name)
+        )
     print(host.read(script), end="")
     return 0
 

@@ -9,6 +9,10 @@ from .site import Site
 
 # what compose does not know: the hub made them, with this label
 REMOVE_SERVERS = "docker ps -aq --filter label=cyberhubs.site={} | xargs -r docker rm -f\n"
+# the broker made them; Docker removes one when nobody is on it any more
+REMOVE_NETWORKS = (
+    "docker network ls -q --filter label=cyberhubs.site={} | xargs -r docker network rm\n"
+)
 SOCKET = "/var/run/docker.sock"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ruamel.yaml import YAML
 
-from .compose import REMOVE_SERVERS
+from .compose import REMOVE_NETWORKS, REMOVE_SERVERS
 from .engine import engine
 from .errors import PreconditionFailed, SettingsError
 from .host import Host, connect
@@ -101,7 +101,7 @@ def remember(name: str, public_url: str) -> None:
 REMOVE = f"""{REMOVE_SERVERS}
 docker ps -aq --filter label=com.docker.compose.project={{}} | xargs -r docker rm -f
 docker network ls -q --filter label=com.docker.compose.project={{}} | xargs -r docker network rm
-"""
+{REMOVE_NETWORKS}"""
 REMOVE_DATA = """
 docker volume ls -q --filter label=com.docker.compose.project={} | xargs -r docker volume rm -f
 docker volume rm -f {}
@@ -112,7 +112,7 @@ def down(name: str, data: bool) -> int:
     """Remove the demo's containers, networks and settings; with `data` its volumes too."""
     site, host = _trial(name), connect("localhost")
     host.root = False
-    host.read(sh(REMOVE, site.name, site.project, site.project))
+    host.read(sh(REMOVE, site.name, site.project, site.project, site.name))
     if data:
         host.read(sh(REMOVE_DATA, site.project, site.data_root))
     _remove_settings(host, site.directory(host.facts.home), data)

@@ -64,7 +64,7 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "behind": site.certificate.behind(site.public_url),
         "login": _login(site),
         "access": site.access,
-        "network": f"{site.project}_users",
+        "network_prefix": f"{site.project}_user-",
         "container_prefix": f"{site.project}-user-",
         "data_root": data_root(site, facts),
         "propagation": _propagation(site),
@@ -85,8 +85,8 @@ def broker_settings(site: Site, facts: Facts) -> dict[str, object]:
     number, unit = int(site.limits.memory[:-1]), site.limits.memory[-1]
     return {
         "site": site.name,
-        "prefix": f"{site.project}-user-",
-        "network": f"{site.project}_users",
+        "project": site.project,
+        "internal": False,
         "images": sorted({choice.image for choice in site.menu}),
         "uid": site.uid,
         "gid": site.gid,

@@ -23,6 +23,7 @@ sys.path.insert(0, str(SERVER / "broker"))
 import shape
 
 PREFIX = f"{PROJECT}-user-"
+USERS = f"{PROJECT}_user-"  # their networks
 HUB_IMAGE = f"cyberhubs/hub:{VERSION}"  # on the server, but not in the menu
 VICTIM = f"{PROJECT}-victim"  # a container of somebody else on this machine
 ENV = ["JUPYTERHUB_API_TOKEN=s3cret-s3cret", "JUPYTERHUB_USER=eve"]
@@ -51,7 +52,10 @@ class Attacker:
     def __init__(self, demo, shell, ids):
         self.demo, self.shell, self.ids, self.before = demo, shell, ids, None
         settings = shape.Settings.read(demo.home / "broker.json")
-        self.good = {**shape.container("eve", settings.images[0], settings), "Env": ENV}
+        self.good = {
+            **shape.container(f"{PREFIX}eve", "eve", settings.images[0], settings),
+            "Env": ENV,
+        }
 
     def send(self, raw):
         """Status and body of the answer."""
@@ -80,7 +84,9 @@ class Attacker:
                         found["Name"], found["HostConfig"], config, execs,
                         *[state[key] for key in ("Status", "StartedAt", "Pid")],
                     ]  # fmt: skip
-        names = [net["Name"] for net in api.networks()]
+        # what other users left goes by itself after a while: only ben's network must stay
+        names = [net["Name"] for net in api.networks()
+                 if not net["Name"].startswith(USERS) or net["Name"] == f"{USERS}ben"]  # fmt: skip
         names += [volume["Name"] for volume in api.volumes()["Volumes"]]
         seen["networks and volumes"] = sorted(name for name in names if name.startswith(ours))
         tags = [tag for image in api.images() for tag in image["RepoTags"] or []]
@@ -213,6 +219,9 @@ CONTAINERS = [
     (48, "Labels", {"com.docker.compose.project": PROJECT, "evil": "1"}),
     (49, "hostconfig", {"Privileged": True}),
     (50, "Healthcheck", {"Test": ["CMD", "id"]}),
+    (51, HOST + "NetworkMode", f"{USERS}ben"),
+    (52, "NetworkingConfig", {"EndpointsConfig": {f"{USERS}ben": {}}}),
+    (53, HOST + "Dns", ["10.0.0.1"]),
 ]  # fmt: skip
 
 
@@ -285,6 +294,12 @@ CALLS = [
     (140, "POST", f"/containers/create?name={PREFIX}eve/../evil", EVIL),
     (141, "GET", "/containers/{ben}/logs?stdout=1", b""),
     (142, "POST", f"/containers/{PREFIX}ben/start", {"Binds": ["/:/host"]}),
+    (143, "POST", "/networks/create", {"Name": f"{USERS}eve", "Labels": {"evil": "1"}}),
+    (144, "POST", f"/networks/{USERS}ben/connect", {"Container": "{victim}"}),
+    (145, "POST", f"/networks/{USERS}ben/disconnect", {"Container": "{ben}", "Force": True}),
+    (146, "DELETE", f"/networks/{USERS}ben", b""),
+    (147, "GET", f"/networks/{USERS}ben", b""),
+    (148, "POST", "/networks/prune", b""),
 ]  # fmt: skip
 
 

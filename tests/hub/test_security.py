@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from trial import Person
+from trial import PROJECT, Person
 
 MIB = 2**20
 
@@ -84,7 +84,7 @@ def test_limits_and_powers_of_a_user(demo_hub, ben):
     assert not host["CapAdd"]
     assert host["SecurityOpt"] == ["no-new-privileges"]
     assert not host["Privileged"]
-    assert list(attrs["NetworkSettings"]["Networks"]) == ["cyberhubs-demo-test_users"]
+    assert list(attrs["NetworkSettings"]["Networks"]) == [f"{PROJECT}_user-ben"]
     assert not host["PortBindings"]
     mounts = {m["Destination"]: (m["Source"].rpartition("/_data/")[2], m["RW"])
               for m in attrs["Mounts"]}  # fmt: skip

@@ -42,7 +42,7 @@ ENV = {
 }
 
 
-def sdk(user="ben", site=DEMO, env=ENV):
+def sdk(user="ben", site=DEMO, env=ENV, escaped=None):
     """The body that DockerSpawner 14 has the Docker SDK send, with the settings of our hub."""
     api = docker.APIClient(base_url="tcp://127.0.0.1:1", version="1.41")
     root, shared = site.data_root, {"type": "bind", "propagation": site.propagation}
@@ -54,7 +54,8 @@ def sdk(user="ben", site=DEMO, env=ENV):
     host = api.create_host_config(
         auto_remove=True, binds={}, links={}, mounts=mounts, mem_limit=site.memory,
         cpu_period=100_000, cpu_quota=int(site.cpus * 100_000), pids_limit=site.processes,
-        cap_drop=["ALL"], security_opt=["no-new-privileges"], network_mode=site.network,
+        cap_drop=["ALL"], security_opt=["no-new-privileges"],
+        network_mode=f"{site.project}_user-{escaped or user}",
         log_config={"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
     )  # fmt: skip
     config = api.create_container_config(
@@ -82,7 +83,7 @@ def test_what_the_spawner_sends_is_built_anew():
 
 
 def test_a_site_with_a_data_disk_and_an_image_by_digest():
-    body = sdk("a-5f_b", UNI)
+    body = sdk("a-5f_b", UNI, escaped="a-2d5f-5fb")
     call = create(body, {"name": "cyberhubs-uni-user-a-2d5f-5fb"}, UNI)
     assert json.loads(call.body) == body
     sources = [mount["Source"] for mount in body["HostConfig"]["Mounts"]]

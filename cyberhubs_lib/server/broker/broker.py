@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 import socketserver
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import ClassVar
 
 import own_home
 from engine import Answer, Docker
+from networks import Networks
 from shape import Call, Settings, owned, route
 from strict_http import MOST_HEAD, Head, Refused, parse_head
 
@@ -26,7 +28,9 @@ READ_SECONDS = 10  # for the whole of a request
 log = logging.getLogger("broker")
 
 
-def serve(head: Head, body: bytes, settings: Settings, docker: Docker) -> Answer:
+def serve(
+    head: Head, body: bytes, settings: Settings, docker: Docker, networks: Networks
+) -> Answer:
     """Answer one request. An act on a container goes to the id of the one that was looked at."""
     call = route(head, body, settings)
     if call.user:
@@ -36,10 +40,12 @@ def serve(head: Head, body: bytes, settings: Settings, docker: Docker) -> Answer
     seen = docker.ask(Call("GET", f"/containers/{call.container}/json"))
     if seen.status != 200:
         return seen
-    ident, user = owned(json.loads(seen.body), call.container, settings)
+    found = json.loads(seen.body)
+    ident, user = owned(found, call.container, settings)
     if call.method == "GET":
         return seen
     if call.path.endswith("/start"):
+        networks.ready(settings.network(found["Name"].removeprefix("/")))
         return own_home.start(docker.ask, ident, user)
     return docker.ask(replace(call, path=call.path.format(id=ident)))
 
@@ -81,6 +87,7 @@ class Handler(socketserver.BaseRequestHandler):
 
     settings: ClassVar[Settings]
     docker: ClassVar[Docker]
+    networks: ClassVar[Networks]
 
     def handle(self) -> None:
         """Called by socketserver."""
@@ -90,10 +97,13 @@ class Handler(socketserver.BaseRequestHandler):
             head, rest = read_head(self.request, end)
             asked = f"{head.method} {head.path[:200]}"
             body = read_body(self.request, head, rest, end)
-            answer = serve(head, body, self.settings, self.docker)
+            answer = serve(head, body, self.settings, self.docker, self.networks)
         except Refused as refused:
             log.warning("refused %s: %s", asked, refused)
-            answer = Answer.message(refused.status, f"the broker refused {asked}: {refused}")
+            why = (
+                str(refused) if refused.status == 503 else f"the broker refused {asked}: {refused}"
+            )
+            answer = Answer.message(refused.status, why)
         except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
             log.error("no answer to %s: %s: %s", asked, type(error).__name__, error)
             answer = Answer.message(502, f"the broker has no answer from Docker: {error}")
@@ -128,6 +138,8 @@ class Server(socketserver.ThreadingTCPServer):
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     Handler.settings, Handler.docker = Settings.read(SETTINGS), Docker()
+    Handler.networks = Networks(Handler.docker.ask, Handler.settings)
+    threading.Thread(target=Handler.networks.keep_on, daemon=True).start()
     with Server(ADDRESS, Handler) as server:
         log.info("for %sUSER, Docker%s", Handler.settings.prefix, Handler.docker.version)
         server.serve_forever()

@@ -53,8 +53,8 @@ class Settings:
     """The keys of broker.json. The hub cannot write that file, and need not read it."""
 
     site: str
-    prefix: str
-    network: str
+    project: str  # of compose
+    internal: bool  # users' networks have no way out
     images: list[str]
     uid: int
     gid: int
@@ -63,6 +63,18 @@ class Settings:
     processes: int
     data_root: str
     propagation: str | None
+
+    @property
+    def prefix(self) -> str:
+        """What the name of a user's container begins with."""
+        return f"{self.project}-user-"
+
+    def network(self, container: str) -> str:
+        """The name of the network of a user's container.
+
+        It comes after those of compose.yaml in the alphabet, or it would be the services' way out.
+        """
+        return f"{self.project}_user-{container.removeprefix(self.prefix)}"
 
     @classmethod
     def read(cls, path: Path) -> Settings:
@@ -132,7 +144,7 @@ def create(query: dict[str, str], sent: Any, settings: Settings) -> Call:
         raise Refused("the body is no object")
     if sent.get("Image") not in settings.images:
         raise Refused(f"Image is not one of the menu: {', '.join(settings.images)}")
-    wanted = container(user, sent["Image"], settings)
+    wanted = container(name, user, sent["Image"], settings)
     wanted["Env"] = environment(sent.get("Env"))
     compare(sent, wanted)
     path = f"/containers/create?name={name}"
@@ -168,7 +180,7 @@ def compare(sent: dict[str, Any], wanted: dict[str, Any], where: str = "") -> No
             raise Refused(f"{where}{key} must be {json.dumps(mine)}")
 
 
-def container(user: str, image: str, settings: Settings) -> dict[str, Any]:
+def container(name: str, user: str, image: str, settings: Settings) -> dict[str, Any]:
     """The whole of a user's container but its variables, in the form that the Docker SDK gives it.
 
     No command: the image's own is run.
@@ -180,7 +192,7 @@ def container(user: str, image: str, settings: Settings) -> dict[str, Any]:
         "ExposedPorts": {"8888/tcp": None},
         "HostConfig": {
             "AutoRemove": True,
-            "NetworkMode": settings.network,
+            "NetworkMode": settings.network(name),
             "Memory": settings.memory,
             "CpuPeriod": 100_000,
             "CpuQuota": int(settings.cpus * 100_000),

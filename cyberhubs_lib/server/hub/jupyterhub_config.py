@@ -55,6 +55,7 @@ c.JupyterHub.bind_url = "http://:8000"
 c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
 # Two names: by the first the proxy comes, on a network that no user's server is on, so that the hub
 # can tell what the front door says of a visitor's address from what a user's server says (rate.py).
+# `hub` is the hub's name on every user's network, and these come and go.
 c.JupyterHub.hub_connect_url = "http://hub-control:8081"
 c.HubSpawner.hub_connect_url = "http://hub:8081"
 c.JupyterHub.cleanup_proxy = False
@@ -113,7 +114,6 @@ c.HubSpawner.options_from_form = "simple"
 c.HubSpawner.apply_user_options = lambda spawner, options: None  # HubSpawner.start does it
 c.HubSpawner.prefix = settings["container_prefix"]
 c.HubSpawner.name_template = "{prefix}{username}"
-c.HubSpawner.network_name = settings["network"]
 c.HubSpawner.use_internal_ip = True
 c.HubSpawner.remove = True
 c.HubSpawner.mem_limit = limits["memory"]

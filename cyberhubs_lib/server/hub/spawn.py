@@ -143,6 +143,8 @@ class HubSpawner(DockerSpawner):
         self.image = entry["image"]
         self.default_url = PAGES[entry["interface"]]
         name = self.user.name
+        own = self.object_name.removeprefix(settings["container_prefix"])
+        self.network_name = settings["network_prefix"] + own  # the broker makes it
         if settings["disk_limit"]:
             await limited_home(name)
         else:
@@ -159,7 +161,7 @@ class HubSpawner(DockerSpawner):
         try:
             ip, port = await super().start()
         except APIError as error:
-            if error.status_code != 403:  # what the broker says when it refuses
+            if error.status_code not in (403, 503):  # the broker refuses, or there is no room
                 raise
             raise SpawnError(f"This server cannot start: {error.explanation}.", "broker") from None
         await until_listening(ip, port)

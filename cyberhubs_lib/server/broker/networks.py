@@ -1,0 +1,182 @@
+"""A network of its own for each user's server, so that no user's program reaches another's.
+
+On it are that server and the services that talk with it (PEERS), nobody else. The broker makes it
+before the server starts; a thread connects services that were made anew, and removes networks that
+nobody uses any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from engine import Answer
+from shape import Call, Settings
+from strict_http import Refused
+
+PEERS = ("hub", "proxy", "egress")  # services of compose.yaml; also the names users find them by
+UNUSED_SECONDS = 60  # until a network goes: whoever comes back soon does not wait for a new one
+ROUND_SECONDS = 2
+BRIDGE = "com.docker.network.bridge.name"
+NO_HOST = "com.docker.network.bridge.inhibit_ipv4"  # the host has no address on the bridge
+FULL = "address pool"  # in all of Docker's words for: no addresses are left
+log = logging.getLogger("networks")
+
+Ask = Callable[[Call], Answer]  # Docker.ask
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What containers there are: networks that users' servers are on, and each service's."""
+
+    used: set[str]
+    services: dict[str, tuple[str, set[str], bool]]  # id -> service, its networks, does it run
+
+
+def bridge(name: str) -> str:
+    """The name of a network's interface on the host: `cu-`, so that the packet filter knows it.
+
+    Linux allows 15 characters.
+    """
+    return f"cu-{hashlib.sha256(name.encode()).hexdigest()[:10]}"
+
+
+class Networks:
+    """Users' networks: each is made, connected and removed by one thread at a time."""
+
+    def __init__(self, ask: Ask, settings: Settings) -> None:
+        self.ask, self.settings = ask, settings
+        self.locks: dict[str, threading.Lock] = {}
+        self.needed: dict[str, float] = {}  # network -> when it was last seen in use
+
+    def ready(self, name: str) -> None:
+        """Have this network, with the services on it; Refused (503) if Docker cannot."""
+        with self._lock(name):
+            self.needed[name] = time.monotonic()
+            self._make(name)
+            self._connect(name, self._look())
+
+    def keep(self) -> None:
+        """Look at all networks once."""
+        seen = self._look()
+        for name in self._names():
+            if name in seen.used:
+                self.needed[name] = time.monotonic()
+                with self._lock(name):
+                    self._connect(name, seen)
+            elif self._unused(name):
+                with self._lock(name):
+                    if self._unused(name):  # nobody asked for it meanwhile
+                        self._remove(name, seen)
+
+    def keep_on(self) -> None:
+        """`keep`, for ever."""
+        while True:
+            time.sleep(ROUND_SECONDS)
+            try:
+                self.keep()
+            except (OSError, http.client.HTTPException, ValueError, KeyError, Refused) as error:
+                log.error("looking after the networks: %s: %s", type(error).__name__, error)
+
+    def _lock(self, name: str) -> threading.Lock:
+        return self.locks.setdefault(name, threading.Lock())
+
+    def _unused(self, name: str) -> bool:
+        now = time.monotonic()
+        return now - self.needed.setdefault(name, now) > UNUSED_SECONDS
+
+    def _look(self) -> Seen:
+        used: set[str] = set()
+        services = {}
+        for found in self._json(Call("GET", "/containers/json?all=1")):
+            labels, networks = found["Labels"] or {}, set(found["NetworkSettings"]["Networks"])
+            service = labels.get("com.docker.compose.service")
+            if labels.get("cyberhubs.site") == self.settings.site:
+                used |= networks
+            elif (
+                labels.get("com.docker.compose.project") == self.settings.project
+                and service in PEERS
+            ):
+                services[found["Id"]] = (service, networks, found["State"] == "running")
+        return Seen(used, services)
+
+    def _names(self) -> set[str]:
+        """Ours; and the one that all users shared before, until it is gone."""
+        return {
+            found["Name"]
+            for found in self._json(Call("GET", "/networks"))
+            if (found["Labels"] or {}).get("cyberhubs.site") == self.settings.site
+            or found["Name"] == f"{self.settings.project}_users"
+        }
+
+    def _make(self, name: str) -> None:
+        answer = self.ask(Call("GET", _path(name)))
+        if answer.status == 200:
+            found = json.loads(answer.body)
+            if (found["Labels"] or {}).get("cyberhubs.site") != self.settings.site:
+                raise Refused(f"the network {name} is not this hub's", 503)
+            if found["Internal"] == self.settings.internal:
+                return
+            self._remove(name, self._look())  # the site's setting has changed
+        body = {
+            "Name": name,
+            "CheckDuplicate": True,
+            "Driver": "bridge",
+            "Internal": self.settings.internal,
+            "Labels": {"cyberhubs.site": self.settings.site},
+            "Options": {
+                BRIDGE: bridge(name),
+                **({NO_HOST: "true"} if self.settings.internal else {}),
+            },
+        }
+        answer = self._post("/networks/create", body)
+        if answer.status != 201:
+            said = answer.body.decode(errors="replace").strip()
+            if FULL in said:
+                count = len(self._names())
+                said = (
+                    f"Docker on the server has no addresses left for one more network ({count} are"
+                    " in use); an administrator can give it more: docker.address_pools in the"
+                    " site file, then runbook 04"
+                )
+            raise Refused(said, 503)
+
+    def _connect(self, name: str, seen: Seen) -> None:
+        for ident, (service, networks, running) in seen.services.items():
+            if running and name not in networks:
+                body = {"Container": ident, "EndpointConfig": {"Aliases": [service]}}
+                answer = self._post(f"{_path(name)}/connect", body)
+                if answer.status not in (200, 403, 404):  # 403: it is on it; 404: one has gone
+                    log.warning("%s is not connected to %s: %s", service, name, answer.body)
+
+    def _remove(self, name: str, seen: Seen) -> None:
+        """Take the services off first, stopped ones too: they could not start without it."""
+        for ident, (_, networks, _) in seen.services.items():
+            if name in networks:
+                self._post(f"{_path(name)}/disconnect", {"Container": ident, "Force": True})
+        answer = self.ask(Call("DELETE", _path(name)))
+        if answer.status in (204, 404):
+            self.needed.pop(name, None)
+        else:
+            log.warning("the network %s stays: %s", name, answer.body)
+
+    def _post(self, path: str, body: dict[str, Any]) -> Answer:
+        return self.ask(Call("POST", path, json.dumps(body).encode()))
+
+    def _json(self, call: Call) -> Any:
+        answer = self.ask(call)
+        if answer.status != 200:
+            raise Refused(f"Docker does not say what there is: {answer.body[:200]!r}", 503)
+        return json.loads(answer.body)
+
+
+def _path(name: str) -> str:
+    return f"/networks/{quote(name, safe='')}"

@@ -1,0 +1,243 @@
+"""Users' networks, as the broker makes, connects and removes them: against a Docker in memory."""
+
+import json
+import sys
+from dataclasses import replace
+from urllib.parse import unquote
+
+import pytest
+
+from cyberhubs_lib.facts import parse_facts
+from cyberhubs_lib.rendered import SERVER, broker_settings
+from cyberhubs_lib.sitefile import load_site
+
+sys.path.insert(0, str(SERVER / "broker"))
+import networks
+from engine import Answer
+from shape import Settings
+from strict_http import Refused
+
+DEMO = Settings(**broker_settings(load_site("demo"), parse_facts("docker_root=/data/docker\n")))
+BEN, ADA = "cyberhubs-demo_user-ben", "cyberhubs-demo_user-ada"
+
+
+class Engine:
+    """As much of Docker as networks need; `changes` are the calls that were no questions."""
+
+    def __init__(self):
+        self.networks, self.containers, self.changes, self.room = {}, {}, [], 30
+        self.before = lambda call: None  # what happens just before a call
+        for service in ("caddy", "hub", "proxy", "broker"):
+            self.service(service)
+
+    def container(self, ident, on=(), state="running", **labels):
+        labels = {key.replace("__", "."): value for key, value in labels.items()}
+        self.containers[ident] = {"Id": ident, "Labels": labels, "State": state, "Networks": {*on}}
+
+    def service(self, name, ident="", state="running", project="cyberhubs-demo"):
+        labels = {"com__docker__compose__project": project, "com__docker__compose__service": name}
+        self.container(ident or name, [f"{project}_control"], state, **labels)
+
+    def server(self, user, site="demo", on=None):
+        self.container(f"of {user}", [on or f"cyberhubs-demo_user-{user}"], cyberhubs__site=site)
+
+    def network(self, name, site="demo", internal=False):
+        self.networks[name] = {
+            "Name": name,
+            "Labels": {"cyberhubs.site": site} if site else None,
+            "Internal": internal,
+        }
+
+    def on(self, name):
+        return {ident for ident, found in self.containers.items() if name in found["Networks"]}
+
+    def ask(self, call):
+        self.before(call)
+        body = json.loads(call.body) if call.body else {}
+        if call.method != "GET":
+            self.changes.append((call.method, unquote(call.path), body))
+        status, said = self.answer(call.method, unquote(call.path), body)
+        return Answer(status, json.dumps(said).encode())
+
+    def answer(self, method, path, body):
+        if path == "/containers/json?all=1":
+            return 200, [
+                {
+                    **{key: found[key] for key in ("Id", "Labels", "State")},
+                    "NetworkSettings": {"Networks": dict.fromkeys(found["Networks"])},
+                }
+                for found in self.containers.values()
+            ]
+        if path == "/networks":
+            return 200, list(self.networks.values())
+        if path == "/networks/create":
+            if len(self.networks) >= self.room:
+                return 404, {"message": "could not find an available, non-overlapping IPv4 address"
+                             " pool among the defaults to assign to the network"}  # fmt: skip
+            self.networks[body["Name"]] = body
+            return 201, {}
+        name, _, act = path.removeprefix("/networks/").partition("/")
+        if name not in self.networks:
+            return 404, {"message": "no such network"}
+        if act:
+            on = self.containers[body["Container"]]["Networks"]
+            (on.add if act == "connect" else on.discard)(name)
+            return 200, {}
+        if method == "GET":
+            return 200, self.networks[name]
+        if self.on(name):
+            return 403, {"message": "has active endpoints"}
+        del self.networks[name]
+        return 204, {}
+
+
+@pytest.fixture
+def engine():
+    return Engine()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time stands still; the test moves it."""
+    now = [1000.0]
+    monkeypatch.setattr(networks.time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def ours(engine, clock):
+    return networks.Networks(engine.ask, DEMO)
+
+
+def test_a_network_before_the_server_starts(engine, ours):
+    ours.ready(BEN)
+    made = engine.networks[BEN]
+    assert made["Labels"] == {"cyberhubs.site": "demo"}
+    assert (made["Driver"], made["Internal"]) == ("bridge", False)
+    assert made["Options"] == {"com.docker.network.bridge.name": networks.bridge(BEN)}
+    assert engine.on(BEN) == {"hub", "proxy"}
+    connects = [body for _, path, body in engine.changes if path.endswith("/connect")]
+    assert [(b["Container"], b["EndpointConfig"]["Aliases"]) for b in connects] == [
+        ("hub", ["hub"]), ("proxy", ["proxy"]),
+    ]  # fmt: skip
+    engine.changes.clear()
+    ours.ready(BEN)
+    assert engine.changes == []
+
+
+def test_the_host_knows_a_users_bridge_by_its_name():
+    names = {networks.bridge(f"cyberhubs-{'x' * 30}_user-{user}") for user in ("a", "b" * 39)}
+    assert len(names) == 2
+    assert all(name.startswith("cu-") and len(name) <= 15 for name in names)
+
+
+def test_a_network_without_a_way_out(engine, clock):
+    inside = networks.Networks(engine.ask, replace(DEMO, internal=True))
+    engine.network(BEN)  # made while users still had one
+    engine.containers["hub"]["Networks"].add(BEN)
+    inside.ready(BEN)
+    assert engine.networks[BEN]["Internal"] is True
+    assert engine.networks[BEN]["Options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
+    assert engine.on(BEN) == {"hub", "proxy"}
+
+
+def test_no_addresses_left(engine, ours):
+    engine.room = 0
+    with pytest.raises(Refused, match=r"no addresses left .* docker\.address_pools") as refused:
+        ours.ready(BEN)
+    assert refused.value.status == 503
+
+
+@pytest.mark.parametrize("site", ["other", None])
+def test_a_network_of_somebody_else_is_not_touched(engine, ours, clock, site):
+    engine.network(BEN, site)
+    with pytest.raises(Refused, match="is not this hub's"):
+        ours.ready(BEN)
+    for clock[0] in (1000.0, 5000.0):
+        ours.keep()
+    assert engine.changes == []
+
+
+def test_a_service_that_was_made_anew_is_connected_again(engine, ours):
+    ours.ready(BEN)
+    engine.server("ben")
+    del engine.containers["proxy"]
+    engine.service("proxy", "new proxy")
+    engine.service("proxy", "old proxy", "exited")
+    engine.service("hub", "another hub", project="cyberhubs-other")
+    ours.keep()
+    assert engine.on(BEN) == {"hub", "new proxy", "of ben"}
+    engine.changes.clear()
+    ours.keep()
+    assert engine.changes == []
+
+
+def test_an_unused_network_goes_after_a_while(engine, ours, clock):
+    for name in (BEN, ADA):
+        ours.ready(name)
+    engine.server("ada")
+    engine.containers["hub"]["State"] = "exited"  # it could not start with a network that is gone
+    clock[0] += networks.UNUSED_SECONDS
+    ours.keep()
+    assert set(engine.networks) == {BEN, ADA}
+    clock[0] += 1
+    ours.keep()
+    assert set(engine.networks) == {ADA}
+    assert engine.containers["hub"]["Networks"] == {"cyberhubs-demo_control", ADA}
+
+
+def test_a_network_that_was_there_before_the_broker_is_given_time(engine, ours, clock):
+    engine.network(BEN)
+    ours.keep()
+    assert BEN in engine.networks
+    clock[0] += networks.UNUSED_SECONDS + 1
+    ours.keep()
+    assert engine.networks == {}
+
+
+@pytest.mark.parametrize("moment", ["/containers/json?all=1", "/networks"])
+def test_whoever_comes_back_at_the_last_moment_keeps_it(engine, ours, clock, moment):
+    def come_back(call):
+        if call.path == moment:
+            engine.before = lambda call: None
+            ours.ready(BEN)
+
+    ours.ready(BEN)
+    clock[0] += networks.UNUSED_SECONDS + 1
+    engine.before = come_back
+    ours.keep()
+    assert engine.on(BEN) == {"hub", "proxy"}
+
+
+def test_the_network_that_all_shared_goes_with_its_last_server(engine, ours, clock):
+    shared = "cyberhubs-demo_users"
+    engine.network(shared, site=None)
+    engine.server("ben", on=shared)
+    ours.keep()
+    assert engine.on(shared) == {"hub", "proxy", "of ben"}
+    del engine.containers["of ben"]
+    clock[0] += networks.UNUSED_SECONDS + 1
+    ours.keep()
+    assert engine.networks == {}
+
+
+def test_an_error_does_not_end_it(engine, ours, monkeypatch):
+    rounds = []
+
+    def sleep(seconds):
+        rounds.append(seconds)
+        if len(rounds) == 3:
+            raise KeyboardInterrupt
+
+    def fail_once(call):
+        if len(rounds) == 1:
+            raise OSError("Docker does not answer")
+
+    engine.before = fail_once
+    engine.network(BEN)
+    engine.server("ben")
+    monkeypatch.setattr(networks.time, "sleep", sleep)
+    with pytest.raises(KeyboardInterrupt):
+        ours.keep_on()
+    assert rounds == [networks.ROUND_SECONDS] * 3
+    assert engine.on(BEN) == {"hub", "proxy", "of ben"}
