@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*[KMGT]$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -84,6 +84,12 @@ class Pool(Part):
             raise ValueError("a private network, for example 10.201.0.0/16")
         return base
 
+    @model_validator(mode="after")
+    def _can_be_divided(self) -> Pool:
+        if ipaddress.IPv4Network(self.base).prefixlen > self.size:
+            raise ValueError(f"{self.base} has no room for networks of size {self.size}")
+        return self
+
 
 class Docker(Part):
     """The engine: where its packages come from, and what goes into daemon.json."""
@@ -94,5 +100,6 @@ class Docker(Part):
     )
     key_fingerprint: Annotated[str, Field(pattern=r"^([0-9A-F]{40})?$")] = ""  # Docker's own
     live_restore: bool = True
-    address_pools: list[Pool] = []
+    # 512 networks. Docker's own 31, of 65,534 addresses each, are too few and hide too much.
+    address_pools: list[Pool] = [Pool(base="192.168.128.0/17", size=26)]
     registry_mirrors: list[Annotated[str, Field(pattern=r"^https?://[^\s]+$")]] = []

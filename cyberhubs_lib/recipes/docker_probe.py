@@ -8,21 +8,24 @@ from ..check import Check
 from ..rendered import SERVER
 from ..transport import Result
 
-PROBE = f"(\n{(SERVER / 'docker_probe.sh').read_text()})"
+SCRIPT = (SERVER / "docker_probe.sh").read_text()
 
 
-def checks(firewall: bool, open_files: int) -> list[Check]:
-    """What a container of a user needs; the metadata address counts only if 02 closes it."""
+def checks(firewall: bool, open_files: int, ssh_port: int) -> list[Check]:
+    """What a container of a user needs; what 02 closes counts only if it does (system.firewall)."""
+    probe = f"(\nssh_port={ssh_port}\n{SCRIPT})"
     return [
-        Check("a container runs", PROBE, _line("runs", "yes"), "yes",
+        Check("a container runs", probe, _line("runs", "yes"), "yes",
               "`journalctl -u docker` on the host tells why"),
-        Check("a container finds names", PROBE, _line("name", "yes"), "yes",
+        Check("a container finds names", probe, _line("name", "yes"), "yes",
               "does /etc/resolv.conf of the host name a server that answers?"),
-        Check("a published port answers", PROBE, _line("port", "yes"), "yes",
+        Check("a published port answers", probe, _line("port", "yes"), "yes",
               "does another firewall on the host filter Docker's networks?"),
-        Check("open files of one process in a container", PROBE, _line("files", str(open_files)),
+        Check("open files of one process in a container", probe, _line("files", str(open_files)),
               str(open_files), "the engine was started before its settings: restart it"),
-        Check("a cloud's metadata address, from a container", PROBE, _line("metadata", "closed"),
+        Check("a cloud's metadata address, from a container", probe, _line("metadata", "closed"),
+              "closed", "runbook 02 closes it (system.firewall)", hard=firewall),
+        Check("the host's own ssh, from a user's network", probe, _line("ssh", "closed"),
               "closed", "runbook 02 closes it (system.firewall)", hard=firewall),
     ]  # fmt: skip
 

@@ -20,7 +20,7 @@ from . import docker_probe
 from .recipe import Recipe, account_exists, supported
 
 # The host's own networks, those that Docker made left out.
-ROUTES = "ip -4 -o route show | awk '$0 !~ /dev (docker|br-)/ && $1 != \"default\" {print $1}'"
+ROUTES = "ip -4 -o route show | awk '$0 !~ /dev (docker|br-|cu-)/ && $1 != \"default\" {print $1}'"
 # What containers can be reached by, and what of the institution's they therefore hide.
 NETWORKS = (
     "docker network inspect -f '{{range .IPAM.Config}}{{.Subnet}} {{end}}'"
@@ -44,8 +44,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             account_exists(facts),
             *([] if site.docker.source in system.sources else [_no_such_source(system, site.docker)]),
             *system.missing("docker compose"),
-            *([Check("docker.address_pools", ROUTES, _collides(site.docker), "not in use here",
-                     "choose another private network")] if site.docker.address_pools else []),
+            *([Check("docker.address_pools", ROUTES, _room(site), f"{_needed(site)} networks or more",
+                     "choose other private networks: each user's server needs one")]
+              if site.docker.address_pools else []),
         ],
         steps={
             "settings": [DaemonSettings(settings(site.docker, facts))],
@@ -57,12 +58,12 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         checks=[
             Check("the engine answers", "docker info -f '{{.ServerVersion}}'", _answers,
                   "an answer", "`systemctl status docker` on the host tells why"),
-            *docker_probe.checks(site.system.firewall, open_files(facts)[0]),
+            *docker_probe.checks(site.system.firewall, open_files(facts)[0], facts.ssh_port or 22),
             *([_labels()] if facts.selinux else []),
             Check(f"{user} may use Docker",
                   sh("su -s /bin/sh -c 'docker ps -q >/dev/null && echo ok' {}", user),
                   lambda a: (a.out.strip() == "ok", a.out.strip()[-200:]), "ok"),
-            Check("networks of containers", NETWORKS, lambda a: (True, a.out.strip()),
+            Check("networks of containers", NETWORKS, lambda a: (True, _together(a.out)),
                   "none that your institution uses"),
             Check("a registry can be reached", _reach(site.docker), _registry, "yes",
                   "without it, images are built on the host or copied from here: runbook 08",
@@ -86,15 +87,35 @@ def _labels() -> Check:
                  hard=False)  # fmt: skip
 
 
-def _collides(docker: Docker) -> Callable[[Result], tuple[bool, str]]:
+def _needed(site: Site) -> int:
+    """Networks: one for each server that may run, some for services and for those that just left."""
+    return (site.limits.servers or 50) + 14
+
+
+def _room(site: Site) -> Callable[[Result], tuple[bool, str]]:
+    """Docker passes over addresses that the host knows a way to; how many networks are left."""
+
     def expect(answer: Result) -> tuple[bool, str]:
         here = [ipaddress.IPv4Network(word, strict=False) for word in answer.out.split()
                 if word[:1].isdigit()]  # fmt: skip
-        taken = [str(net) for net in here for pool in docker.address_pools
-                 if net.overlaps(ipaddress.IPv4Network(pool.base))]  # fmt: skip
-        return not taken, f"in use: {', '.join(taken)}" if taken else "not in use here"
+        made = [net for pool in site.docker.address_pools
+                for net in ipaddress.IPv4Network(pool.base).subnets(new_prefix=pool.size)]  # fmt: skip
+        taken = {net: [own for own in here if own.overlaps(net)] for net in made}
+        free = sum(not owns for owns in taken.values())
+        words = f"{free} networks"
+        if free < len(made):
+            used = sorted({str(own) for owns in taken.values() for own in owns})
+            words = f"in use: {', '.join(used)}, which leaves {words}"
+        return free >= _needed(site), words
 
     return expect
+
+
+def _together(subnets: str) -> str:
+    """How many networks, and which: neighbours are one."""
+    nets = [ipaddress.ip_network(word) for word in subnets.split()]
+    first = [net for net in nets if isinstance(net, ipaddress.IPv4Network)]
+    return ", ".join(str(net) for net in ipaddress.collapse_addresses(first))
 
 
 def _reach(docker: Docker) -> str:

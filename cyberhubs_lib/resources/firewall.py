@@ -44,12 +44,13 @@ table inet cyberhubs {{
         ct state invalid drop
         iif "lo" accept
         meta l4proto {{ 1, 58 }} accept comment "ICMP; by number: small hosts know no names"
+        iifname "cu-*" tcp dport {{ {ports} }} accept comment "users' servers, as everybody"
+        iifname "cu-*" reject
         iifname "docker0" accept
         iifname "br-*" accept
         udp dport {{ 68, 546 }} accept comment "addresses by DHCP"
 {_ssh(ssh_port, list(ssh_from))}
         tcp dport {{ {ports} }} accept
-        udp dport 443 accept comment "HTTP/3"
         drop
     }}
 
@@ -61,6 +62,7 @@ table inet cyberhubs {{
         ct state established,related accept
         iifname "docker0" accept
         iifname "br-*" accept
+        iifname "cu-*" accept comment "users' servers: Docker keeps them from each other"
         meta l4proto tcp ct status dnat ct original proto-dst {{ {ports} }} accept
         ct status dnat drop
     }}

@@ -79,6 +79,7 @@ def test_the_engine_comes_from_the_signed_repository(operator, server, site):
     rows = {row["label"]: row["was"] for row in done.reports["Verify"]["rows"]}
     assert rows["a container finds names"] == rows["a published port answers"] == "yes"
     assert rows["a cloud's metadata address, from a container"] == "closed"
+    assert rows["the host's own ssh, from a user's network"] == "closed"
     again = operator.papermill("04_install_docker", site=site())
     assert (again.code, again.rows("changed")) == (0, [])
     assert again.meta["round_trips"] <= 3
@@ -137,6 +138,7 @@ def test_the_metadata_address_is_closed_by_the_packet_filter(operator, server, s
     done = operator.papermill("04_install_docker", site=site())
     assert done.code == 1
     assert "a cloud's metadata address, from a container is 'open'" in done.out
+    assert "the host's own ssh, from a user's network is 'open'" in done.out
     assert operator.papermill("02_prepare_os", site=site()).rows("changed") == ["firewall"]
     assert operator.papermill("04_install_docker", site=site()).code == 0
 

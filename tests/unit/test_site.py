@@ -89,6 +89,10 @@ WRONG = {
     "no title": ("menu: [{title: ' '}]\n", ["line 1: menu.0.title"]),
     "no image": ("menu:\n  - title: A\n    image: ''\n", ["line 3: menu.0.image", "docker pull"]),
     "no name of an image": ("menu: [{title: A, image: My Hub}]\n", ["menu.0.image", "'My Hub'"]),
+    "no room": (
+        "docker: {address_pools: [{base: 10.201.0.0/24, size: 16}]}\n",
+        ["docker.address_pools", "10.201.0.0/24 has no room"],
+    ),
     "no base": ("images: {base: 'debian trixie'}\n", ["line 1: images.base"]),
     "data beside the volume": (
         "uid: 5\nstorage: {volumes: [{device: /dev/vdb, mount: /data}]}\n",
@@ -216,7 +220,7 @@ WRITTEN = {
     "system.ssh_from": "[192.0.2.0/24]",
     "system.restart_at": '"04:30"',
     "system.swap": "4G",
-    "docker.address_pools": "[{base: 10.201.0.0/16, size: 24}]",
+    "docker.address_pools": "[{base: 10.201.0.0/16, size: 26}]",
 }
 
 
