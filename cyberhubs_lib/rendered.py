@@ -12,6 +12,7 @@ from pathlib import Path
 from .contexts import context
 from .facts import Facts
 from .site import Site
+from .site_limits import in_bytes
 
 SERVER = Path(__file__).parent / "server"
 COPIED = (
@@ -72,6 +73,10 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "gid": site.gid,
         "limits": site.limits.model_dump(exclude={"upload", "disk", "disk_of"}),  # of others
         "disk_limit": site.limits.disk is not None,  # the number is runbook 03's affair
+        "isolation": {
+            "read_only": site.isolation.read_only,
+            "tmp": in_bytes(site.isolation.tmp),
+        },
         "culling": site.culling.model_dump(),
         "menu": [choice.model_dump() for choice in site.menu],
         "docs": None
@@ -82,15 +87,16 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
 
 def broker_settings(site: Site, facts: Facts) -> dict[str, object]:
     """What a user's container may look like, for the broker alone: server/broker/shape.py."""
-    number, unit = int(site.limits.memory[:-1]), site.limits.memory[-1]
     return {
         "site": site.name,
         "project": site.project,
         "internal": False,
+        "read_only": site.isolation.read_only,
+        "tmp": in_bytes(site.isolation.tmp),
         "images": sorted({choice.image for choice in site.menu}),
         "uid": site.uid,
         "gid": site.gid,
-        "memory": number * 1024 ** ("KMGT".index(unit) + 1),
+        "memory": in_bytes(site.limits.memory),
         "cpus": site.limits.cpus,
         "processes": site.limits.processes,
         "data_root": data_root(site, facts),

@@ -1,8 +1,8 @@
 """What the operator wants of one hub: the keys of a site file, with their types and defaults.
 
 `sites/example.yaml` explains every key; site_host.py has those of the machine, site_login.py of the
-login, site_limits.py of users' servers; site_types.py has the forms of single values, sitefile.py reads
-the file.
+login, site_limits.py and site_isolation.py of users' servers; site_types.py has the forms of single
+values, sitefile.py reads the file.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from .errors import SettingsError
 from .site_certificate import OURS, Certificate, check_address, check_subdomains
 from .site_host import Docker, Part, Storage, System
+from .site_isolation import Isolation
 from .site_limits import Culling, Limits
 from .site_login import Provider
 from .site_mounts import Mount, check_places
@@ -87,6 +88,7 @@ class Site(Part):
     allowed_users: list[Login] = []
     blocked_users: list[Login] = []
     limits: Limits = Limits()
+    isolation: Isolation = Isolation()
     culling: Culling = Culling()
     menu: list[Choice] = Field(
         default=[

@@ -84,6 +84,7 @@ Login = Annotated[
     AfterValidator(_of_a_person),
 ]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+OptionalWebAddress = Annotated[str, AfterValidator(lambda url: url and _web_address(url))]
 Issuer = Annotated[str, AfterValidator(lambda url: url and _issuer(url))]
 # registry:port/group/name:tag@digest
 IMAGE = (

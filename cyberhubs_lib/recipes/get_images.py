@@ -55,7 +55,8 @@ def _runs(tag: str) -> str:
     """As some other uid than the image's own, the way a site may choose it."""
     inside = 'jupyterhub-singleuser --version >/dev/null && cd && touch x && echo "$HOME"'
     return sh(
-        "docker run --rm --network none --user 4711:4711 --tmpfs /home/user:mode=777 {} sh -c {}",
+        "docker run --rm --network none --user 4711:4711 --read-only --tmpfs /tmp"
+        " --tmpfs /home/user:mode=777 {} sh -c {}",
         tag, inside,
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ import httpx
 import nbformat
 import pytest
 from jupyter_kernel_client import JupyterKernelClient
-from trial import Person
+from trial import NAME, Person
 
 from cyberhubs_lib.runs import Record
 
@@ -102,7 +102,7 @@ def test_files_survive_down_and_up(demo_hub, ben):
     demo_hub.cli("demo", "--down")
     left = demo_hub.left()
     assert (left["containers"], left["networks"]) == ([], [])
-    assert "demo-test-data" in left["volumes"]
+    assert f"{NAME}-data" in left["volumes"]
     demo_hub.again()
     assert demo_hub.file("ben", "thesis.txt") == "draft"
     again = Person(demo_hub, "ben")

@@ -28,7 +28,7 @@ from strict_http import MOST_BODY, Head, Refused, parse_head, parse_json  # noqa
 
 FACTS = parse_facts("docker_root=/data/docker\n")
 DEMO = Settings(**broker_settings(load_site("demo"), FACTS))
-SERVER_SITE = Site(name="uni", login={"client_id": "x"}, menu=[
+SERVER_SITE = Site(name="uni", login={"client_id": "x"}, isolation={"read_only": False}, menu=[
     {"title": "a", "image": "registry.example.org:5000/group/lab@sha256:" + "a" * 64},
 ])  # fmt: skip
 UNI = Settings(**broker_settings(SERVER_SITE, FACTS))
@@ -56,6 +56,8 @@ def sdk(user="ben", site=DEMO, env=ENV, escaped=None):
         cpu_period=100_000, cpu_quota=int(site.cpus * 100_000), pids_limit=site.processes,
         cap_drop=["ALL"], security_opt=["no-new-privileges"],
         network_mode=f"{site.project}_user-{escaped or user}",
+        read_only=site.read_only,
+        tmpfs={"/tmp": f"exec,size={site.tmp}"} if site.read_only else None,
         log_config={"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
     )  # fmt: skip
     config = api.create_container_config(
@@ -133,6 +135,9 @@ TAMPERED = [
     (25, "HostConfig.Memory", float(DEMO.memory)),
     (26, "HostConfig.PidsLimit", -1),
     (27, "HostConfig.AutoRemove", 1),
+    (47, "HostConfig.ReadonlyRootfs", False),
+    (48, "HostConfig.Tmpfs./srv", "exec,suid"),
+    (49, "HostConfig.Tmpfs", ...),
     (28, "HostConfig", None),
     (29, "User", "0:0"),
     (30, "Image", "debian:trixie-slim"),

@@ -55,6 +55,8 @@ class Settings:
     site: str
     project: str  # of compose
     internal: bool  # users' networks have no way out
+    read_only: bool  # the container's system; /tmp is in memory then
+    tmp: int  # bytes of that
     images: list[str]
     uid: int
     gid: int
@@ -197,6 +199,7 @@ def container(name: str, user: str, image: str, settings: Settings) -> dict[str,
             "CpuPeriod": 100_000,
             "CpuQuota": int(settings.cpus * 100_000),
             "PidsLimit": settings.processes,
+            **system(settings),
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
@@ -211,6 +214,13 @@ def container(name: str, user: str, image: str, settings: Settings) -> dict[str,
         "Volumes": {},
         **dict.fromkeys(["Tty", "OpenStdin", "StdinOnce", "AttachStdin", "NetworkDisabled"], False),
     }
+
+
+def system(settings: Settings) -> dict[str, Any]:
+    """Whether the container's own files may be written; what lies in /tmp counts as memory."""
+    if not settings.read_only:
+        return {"ReadonlyRootfs": False}
+    return {"ReadonlyRootfs": True, "Tmpfs": {"/tmp": f"exec,size={settings.tmp}"}}
 
 
 def mounts(user: str, settings: Settings) -> list[dict[str, Any]]:

@@ -126,7 +126,11 @@ c.HubSpawner.extra_create_kwargs = {
     "user": f"{uid}:{gid}",
     "labels": {"cyberhubs.site": settings["site"]},
 }
+isolation = settings["isolation"]
 c.HubSpawner.extra_host_config = {
+    "read_only": isolation["read_only"],
+    # exec: installers compile there and run what they made; nosuid and nodev are Docker's own
+    **({"tmpfs": {"/tmp": f"exec,size={isolation['tmp']}"}} if isolation["read_only"] else {}),
     "pids_limit": limits["processes"],
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges"],
