@@ -22,6 +22,7 @@ COPIED = (
 STANDIN_CLIENT = "cyberhubs-standin"
 STANDIN = "http://standin:8080"  # for the hub; browsers have it below the public address:
 STANDIN_PATH = "/github-standin"
+RELAY_PORT = 3128  # of the service `egress`, in compose.yaml
 
 
 def data_root(site: Site, facts: Facts) -> str:
@@ -74,6 +75,7 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "limits": site.limits.model_dump(exclude={"upload", "disk", "disk_of"}),  # of others
         "disk_limit": site.limits.disk is not None,  # the number is runbook 03's affair
         "isolation": {
+            "internal": site.isolation.internal,
             "read_only": site.isolation.read_only,
             "tmp": in_bytes(site.isolation.tmp),
         },
@@ -90,7 +92,9 @@ def broker_settings(site: Site, facts: Facts) -> dict[str, object]:
     return {
         "site": site.name,
         "project": site.project,
-        "internal": False,
+        "internal": site.isolation.internal,
+        "services": [name for name in ("hub", "proxy", "egress") if name in services(site)],
+        "variables": _variables(site),
         "read_only": site.isolation.read_only,
         "tmp": in_bytes(site.isolation.tmp),
         "images": sorted({choice.image for choice in site.menu}),
@@ -102,6 +106,15 @@ def broker_settings(site: Site, facts: Facts) -> dict[str, object]:
         "data_root": data_root(site, facts),
         "propagation": _propagation(site),
     }
+
+
+def _variables(site: Site) -> dict[str, str]:
+    """Where users' programs find the proxy. Some programs read one spelling, some the other."""
+    if site.isolation.internet != "proxy":
+        return {}
+    relay, own = f"http://egress:{RELAY_PORT}", "localhost,127.0.0.1,hub,proxy"
+    found = {"http_proxy": relay, "https_proxy": relay, "no_proxy": own}
+    return {**found, **{name.upper(): value for name, value in found.items()}}
 
 
 def _propagation(site: Site) -> str | None:
@@ -196,7 +209,7 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
     values = {
         "COMPOSE_PROJECT_NAME": site.project,
         "COMPOSE_FILE": ":".join(_compose_files(site)),
-        "COMPOSE_PROFILES": "standin" if site.login.standin else "",
+        "COMPOSE_PROFILES": ",".join(name for name in OPTIONAL if name in services(site)),
         "HOST_ROUTING": "--host-routing" if site.subdomains else "",
         "HUB_IMAGE": context("hub", site).tag,
         "EDGE_IMAGE": context("edge", site).tag,
@@ -209,6 +222,7 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
         "HOMES": f"/run/{homes_unit(site)}" if site.limits.disk else "",
         "HOMES_PROPAGATION": _propagation(site) or "",  # a home may be a mount of its own
         "LOGIN_SECRET": login_secret(site),
+        "INTERNET_PROXY": site.isolation.proxy_place,
         "SERVICE_UID": str(facts.service_uid),
         "SERVICE_GID": str(facts.service_gid),
         "DOCKER_GID": str(facts.docker_gid),
@@ -234,11 +248,14 @@ def services(site: Site) -> dict[str, str]:
     """The services of this site's hub -> the image that each runs."""
     hub, edge = context("hub", site).tag, context("edge", site).tag
     found = {"caddy": edge, "proxy": hub, "hub": hub, "broker": hub}
-    return {**found, "standin": hub} if site.login.standin else found
+    wanted = {"standin": site.login.standin, "egress": site.isolation.internet == "proxy"}
+    return {**found, **{name: hub for name in OPTIONAL if wanted[name]}}
 
 
+OPTIONAL = ("standin", "egress")  # profiles of compose.yaml, each of one service
 OWN_FILES = {
     "caddy": "Caddyfile", "broker": "broker", "hub": "hub", "standin": "standin", "proxy": "-",
+    "egress": "-",
 }  # fmt: skip
 
 

@@ -10,7 +10,15 @@ from ..contexts import context
 from ..facts import Facts
 from ..params import Params
 from ..proof import proof
-from ..rendered import bind_address, files, http_port, ports, services, settings_of
+from ..rendered import (
+    OPTIONAL,
+    bind_address,
+    files,
+    http_port,
+    ports,
+    services,
+    settings_of,
+)
 from ..resources.service_containers import Container, DataVolume
 from ..shell import sh
 from ..site import Site
@@ -31,6 +39,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """All services in one go; the proof walks through the public address."""
     home = site.directory(facts.home)
     digests = settings_of(site, facts)
+    unwanted = tuple(name for name in OPTIONAL if name not in services(site))
     volume: list[Resource] = []
     if not site.data_root.startswith("/"):
         owner = f"{site.uid}:{site.gid}"
@@ -51,7 +60,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "data": volume,
             "services": [
                 Container(name, site.project, image, digests[name], compose(site, facts),
-                          tuple(f"{home}/{path}" for path in READS.get(name, ())))
+                          tuple(f"{home}/{path}" for path in READS.get(name, ())), unwanted)
                 for name, image in services(site).items()
             ],
         },

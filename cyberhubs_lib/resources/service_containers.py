@@ -26,6 +26,7 @@ class Container(Resource):
     settings: str
     compose: str  # shell text before a compose command
     secrets: tuple[str, ...] = ()  # files and directories that it read at its start
+    unwanted: tuple[str, ...] = ()  # services that this site has not, or no more
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -96,7 +97,16 @@ class Container(Resource):
         anew = (
             f"({first.compose}up -d --force-recreate --no-deps {' '.join(old)}) &&" if old else ""
         )
-        return (
+        # a service whose profile is off is no orphan to compose: it would let it run
+        gone = "".join(
+            sh(
+                "docker ps -aq --filter {} --filter {} | xargs -r docker rm -f >/dev/null\n",
+                f"label=com.docker.compose.project={first.project}",
+                f"label=com.docker.compose.service={name}",
+            )
+            for name in first.unwanted
+        )
+        return gone + (
             f"{anew} ({first.compose}up -d --wait --wait-timeout {STUCK} --remove-orphans"
             " --quiet-pull) ||"
             f" {{ {first.compose}logs --no-color --tail 8; {first.compose}ps -a; exit 1; }} >&2"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.rendered import SERVER, broker_settings
 from cyberhubs_lib.site import Site
+from cyberhubs_lib.site_isolation import Isolation
 from cyberhubs_lib.sitefile import load_site
 
 BROKER = SERVER / "broker"
@@ -56,7 +57,7 @@ def sdk(user="ben", site=DEMO, env=ENV, escaped=None):
         cpu_period=100_000, cpu_quota=int(site.cpus * 100_000), pids_limit=site.processes,
         cap_drop=["ALL"], security_opt=["no-new-privileges"],
         network_mode=f"{site.project}_user-{escaped or user}",
-        read_only=site.read_only,
+        read_only=site.read_only, dns=["127.0.0.1"] if site.internal else None,
         tmpfs={"/tmp": f"exec,size={site.tmp}"} if site.read_only else None,
         log_config={"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
     )  # fmt: skip
@@ -92,6 +93,23 @@ def test_a_site_with_a_data_disk_and_an_image_by_digest():
     assert sources == ["/mnt/jupyterhub_users/a-5f_b", "/mnt/user", "/mnt/data"]
     image = f"/images/{UNI.images[0].replace('@', '%40')}/json"
     assert route(Head("GET", f"/v1.41{image}", {}, 0), b"", UNI).path == image
+
+
+PROXY = {"internet": "proxy", "proxy": "http://proxy.uni.test:8080"}
+
+
+def test_a_site_whose_users_go_out_by_a_proxy_alone():
+    site = load_site("demo").model_copy(update={"isolation": Isolation(**PROXY)})
+    inside = Settings(**broker_settings(site, FACTS))
+    body = sdk(site=inside)
+    assert body["HostConfig"]["Dns"] == ["127.0.0.1"]
+    built = json.loads(create(body, site=inside).body)
+    assert built["Env"][: len(ENV)] == body["Env"]
+    assert "https_proxy=http://egress:3128" in built["Env"][len(ENV) :]
+    with pytest.raises(Refused, match="Dns"):
+        create(GOOD, site=inside)
+    with pytest.raises(Refused, match="Env"):
+        create(sdk(site=inside, env={"https_proxy": "http://evil"}), site=inside)
 
 
 @pytest.mark.parametrize(

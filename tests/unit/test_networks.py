@@ -172,6 +172,17 @@ def test_a_service_that_was_made_anew_is_connected_again(engine, ours):
     assert engine.changes == []
 
 
+def test_a_service_that_the_site_has_no_more_is_taken_off(engine, ours):
+    """A relay to a proxy, made while the site had one, would be a way out of a closed network."""
+    engine.service("egress")
+    relayed = networks.Networks(engine.ask, replace(DEMO, services=["hub", "proxy", "egress"]))
+    relayed.ready(BEN)
+    engine.server("ben")
+    assert engine.on(BEN) == {"hub", "proxy", "egress", "of ben"}
+    ours.keep()
+    assert engine.on(BEN) == {"hub", "proxy", "of ben"}
+
+
 def test_an_unused_network_goes_after_a_while(engine, ours, clock):
     for name in (BEN, ADA):
         ours.ready(name)

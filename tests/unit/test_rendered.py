@@ -14,9 +14,11 @@ from cyberhubs_lib.recipes.launch_hub import _port
 from cyberhubs_lib.rendered import SERVER, bind_address, data_root, files, settings_of
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_certificate import NEAR
+from cyberhubs_lib.site_isolation import Isolation
 from cyberhubs_lib.sitefile import load_site
 
 FACTS = parse_facts("docker_root=/data/docker\nservice_uid=1001\nservice_gid=1001\ndocker_gid=99\n")
+PROXY = Isolation(internet="proxy", proxy="http://proxy.uni.test:8080")
 GITHUB = {"login": {"client_id": "Ov23"}, "public_url": "http://hub.example.org"}
 
 
@@ -30,14 +32,30 @@ def test_every_variable_of_compose_is_rendered():
 
     text = "".join(path.read_text() for path in SERVER.glob("compose*.yaml"))
     used = set(re.findall(r"\$\{(\w+)", text))
-    rendered = set(env(load_site("demo")))
+    rendered = set(env(load_site("demo").model_copy(update={"isolation": PROXY})))
     assert used <= rendered
-    of_compose = {
-        "COMPOSE_FILE",
-        "COMPOSE_PROFILES",
-        "COMPOSE_PROJECT_NAME",
-    }  # it reads them itself
-    assert rendered - used == of_compose
+    names = ("FILE", "PROFILES", "PROJECT_NAME")  # which compose reads by itself
+    assert rendered - used == {f"COMPOSE_{name}" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("isolation", "profiles", "internal", "proxy"),
+    [
+        (Isolation(), "standin", False, None),
+        (Isolation(internet="closed"), "standin", True, None),
+        (PROXY, "standin,egress", True, "http://egress:3128"),
+    ],
+    ids=["open", "closed", "proxy"],
+)
+def test_the_way_to_the_internet(isolation, profiles, internal, proxy):
+    site = load_site("demo").model_copy(update={"isolation": isolation})
+    found = files(site, FACTS)
+    broker = json.loads(found["broker.json"])
+    assert env(site)["COMPOSE_PROFILES"] == profiles
+    assert broker["internal"] is json.loads(found["hub.json"])["isolation"]["internal"] is internal
+    assert {broker["variables"].get(name) for name in ("http_proxy", "HTTPS_PROXY")} == {proxy}
+    assert ("egress" in settings_of(site, FACTS)) is bool(proxy)
+    assert env(site)["INTERNET_PROXY"] == ("proxy.uni.test:8080" if proxy else "")
 
 
 PUBLIC, OWN = "https://github.com/login/oauth/", "https://git.uni.test"

@@ -93,6 +93,19 @@ WRONG = {
         "docker: {address_pools: [{base: 10.201.0.0/24, size: 16}]}\n",
         ["docker.address_pools", "10.201.0.0/24 has no room"],
     ),
+    "no proxy": ("isolation: {internet: proxy}\n", ["isolation", "goes with the address"]),
+    "a proxy for nothing": (
+        "isolation: {proxy: 'http://proxy.uni.test:3128'}\n",
+        ["isolation", "goes with the address"],
+    ),
+    "a proxy with a password": (
+        "isolation: {internet: proxy, proxy: 'http://a:b@proxy.uni.test:3128'}\n",
+        ["isolation.proxy"],
+    ),
+    "a proxy without a port": (
+        "isolation: {internet: proxy, proxy: 'http://proxy.uni.test'}\n",
+        ["isolation.proxy", "http://NAME:PORT"],
+    ),
     "no base": ("images: {base: 'debian trixie'}\n", ["line 1: images.base"]),
     "data beside the volume": (
         "uid: 5\nstorage: {volumes: [{device: /dev/vdb, mount: /data}]}\n",

@@ -1,6 +1,6 @@
 """A network of its own for each user's server, so that no user's program reaches another's.
 
-On it are that server and the services that talk with it (PEERS), nobody else. The broker makes it
+On it are that server and the services that talk with it, nobody else. The broker makes it
 before the server starts; a thread connects services that were made anew, and removes networks that
 nobody uses any more.
 """
@@ -22,7 +22,6 @@ from engine import Answer
 from shape import Call, Settings
 from strict_http import Refused
 
-PEERS = ("hub", "proxy", "egress")  # services of compose.yaml; also the names users find them by
 UNUSED_SECONDS = 60  # until a network goes: whoever comes back soon does not wait for a new one
 ROUND_SECONDS = 2
 BRIDGE = "com.docker.network.bridge.name"
@@ -101,10 +100,7 @@ class Networks:
             service = labels.get("com.docker.compose.service")
             if labels.get("cyberhubs.site") == self.settings.site:
                 used |= networks
-            elif (
-                labels.get("com.docker.compose.project") == self.settings.project
-                and service in PEERS
-            ):
+            elif labels.get("com.docker.compose.project") == self.settings.project:
                 services[found["Id"]] = (service, networks, found["State"] == "running")
         return Seen(used, services)
 
@@ -150,8 +146,12 @@ class Networks:
             raise Refused(said, 503)
 
     def _connect(self, name: str, seen: Seen) -> None:
+        """Exactly the services that the settings name."""
         for ident, (service, networks, running) in seen.services.items():
-            if running and name not in networks:
+            if service not in self.settings.services:
+                if name in networks:  # the site had it before
+                    self._disconnect(name, ident)
+            elif running and name not in networks:
                 body = {"Container": ident, "EndpointConfig": {"Aliases": [service]}}
                 answer = self._post(f"{_path(name)}/connect", body)
                 if answer.status not in (200, 403, 404):  # 403: it is on it; 404: one has gone
@@ -161,12 +161,15 @@ class Networks:
         """Take the services off first, stopped ones too: they could not start without it."""
         for ident, (_, networks, _) in seen.services.items():
             if name in networks:
-                self._post(f"{_path(name)}/disconnect", {"Container": ident, "Force": True})
+                self._disconnect(name, ident)
         answer = self.ask(Call("DELETE", _path(name)))
         if answer.status in (204, 404):
             self.needed.pop(name, None)
         else:
             log.warning("the network %s stays: %s", name, answer.body)
+
+    def _disconnect(self, name: str, ident: str) -> None:
+        self._post(f"{_path(name)}/disconnect", {"Container": ident, "Force": True})
 
     def _post(self, path: str, body: dict[str, Any]) -> Answer:
         return self.ask(Call("POST", path, json.dumps(body).encode()))

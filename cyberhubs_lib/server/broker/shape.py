@@ -55,6 +55,8 @@ class Settings:
     site: str
     project: str  # of compose
     internal: bool  # users' networks have no way out
+    services: list[str]  # that are on users' networks
+    variables: dict[str, str]  # for users' programs; the hub cannot set them
     read_only: bool  # the container's system; /tmp is in memory then
     tmp: int  # bytes of that
     images: list[str]
@@ -149,6 +151,7 @@ def create(query: dict[str, str], sent: Any, settings: Settings) -> Call:
     wanted = container(name, user, sent["Image"], settings)
     wanted["Env"] = environment(sent.get("Env"))
     compare(sent, wanted)
+    wanted["Env"] += [f"{name}={value}" for name, value in settings.variables.items()]
     path = f"/containers/create?name={name}"
     return Call("POST", path, json.dumps(wanted).encode(), user=user)
 
@@ -200,6 +203,7 @@ def container(name: str, user: str, image: str, settings: Settings) -> dict[str,
             "CpuQuota": int(settings.cpus * 100_000),
             "PidsLimit": settings.processes,
             **system(settings),
+            **names(settings),
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
@@ -221,6 +225,14 @@ def system(settings: Settings) -> dict[str, Any]:
     if not settings.read_only:
         return {"ReadonlyRootfs": False}
     return {"ReadonlyRootfs": True, "Tmpfs": {"/tmp": f"exec,size={settings.tmp}"}}
+
+
+def names(settings: Settings) -> dict[str, Any]:
+    """Without a way out, no names of the Internet: Docker would ask for them from the host.
+
+    Nothing answers at 127.0.0.1 in a container, so a program that asks knows at once.
+    """
+    return {"Dns": ["127.0.0.1"]} if settings.internal else {}
 
 
 def mounts(user: str, settings: Settings) -> list[dict[str, Any]]:
