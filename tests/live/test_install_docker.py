@@ -125,6 +125,42 @@ def test_containers_go_on_while_the_engine_gets_new_settings(operator, server, s
     assert "registry-mirrors" in server.sh("cat /etc/docker/daemon.json")[1]  # not ours to remove
 
 
+# As the broker does for each user's server, with the same options: NUMBER networks for two services.
+MANY = """
+set -e
+docker run -d --name second sleeper sleep 9999 >/dev/null
+i=0
+while [ $i -lt {number} ]; do
+    i=$((i + 1)); begun=$(date +%s%N)
+    docker network create --label many -o com.docker.network.bridge.name=cu-$i user-$i >/dev/null
+    for service in sleeper second; do docker network connect user-$i $service; done
+    echo $(( ($(date +%s%N) - begun) / 1000000 ))
+done
+"""
+MANY_GO = """
+for n in $(docker network ls -q --filter label=many); do
+    for service in sleeper second; do docker network disconnect -f $n $service; done
+    docker network rm $n >/dev/null
+done
+docker rm -f second >/dev/null
+"""
+
+
+def test_there_are_networks_for_more_users_than_docker_has_by_itself(operator, server, site):
+    assert operator.papermill("04_install_docker", site=site()).code == 0
+    assert "192.168.128.0/17" in server.sh("cat /etc/docker/daemon.json")[1]
+    try:
+        code, out = server.sh(MANY.format(number=60))
+        assert code == 0, out
+        took = [int(line) for line in out.split()]
+        print(
+            f"a user's network, with two services: the first {took[0]} ms, the 60th {took[-1]} ms"
+        )
+        assert len(took) == 60
+    finally:
+        assert server.sh(MANY_GO)[0] == 0
+
+
 def test_addresses_that_are_in_use_are_refused(operator, server, site):
     network = ".".join(server.ip.split(".")[:2]) + ".0.0/16"
     taken = site(address_pools=f"[{{base: {network}, size: 24}}]")
