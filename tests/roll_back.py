@@ -34,7 +34,7 @@ nft list tables
 docker ps -a --format 'container {{.Names}}'
 docker images --format 'image {{.Repository}}:{{.Tag}}'
 docker volume ls --format 'volume {{.Name}}'
-docker network ls --format 'network {{.Name}}'
+docker network ls --format 'network {{.Name}}' | sed /2dcheck/d
 """
 
 # What stays after 04, as its page says: bridge and packet rules until a restart, group, own files.

@@ -36,12 +36,14 @@ MIDDLE = {
     "09_launch_hub": "docker ps -q --filter name=cyberhubs-rehearsal | grep .",
 }
 # What a run with nothing to do must not touch: files, images, containers and since when they run.
+# Users' networks come with a server, that of the proof too, and go by themselves.
 SNAPSHOT = f"""
 find /etc /usr/local {HOME} -xdev -printf '%p %i %m %U:%G %T@\\n' | sort | sha256sum
 find {HOME} -printf '%p %i %m %U:%G %T@\\n' | sort
 docker images -a --no-trunc --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | sort
 docker ps -aq | sort | xargs -r docker inspect -f '{{{{.Id}}}} {{{{.State.StartedAt}}}}'
-docker volume ls -q; docker network ls -q --no-trunc
+docker volume ls -q
+docker network ls --no-trunc --format '{{{{.ID}}}} {{{{.Name}}}}' | grep -v _user-
 """
 
 
