@@ -71,6 +71,8 @@ def hub(demo_hub, tmp_path_factory):
     finally:
         in_hub(demo_hub, f"cd {NOTES} && rm -f * && mv ../kept/* . && rmdir ../kept || :")
         demo_hub.site.write_text(before)
+        for path in (demo_hub.home / "secrets").glob("*_password"):
+            path.unlink()
         demo_hub.again()
         demo_hub.healthy()
 
