@@ -20,7 +20,7 @@ HUB_COMMANDS = {
     "up": "up -d --wait",
     "stop": "stop",
     "restart": "restart",
-    "down": "down --remove-orphans",
+    "down": "--profile '*' down --remove-orphans",  # what the site had before, too
     "logs": "logs --tail 100",
 }
 

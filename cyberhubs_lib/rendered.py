@@ -88,7 +88,7 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
 
 
 def broker_settings(site: Site, facts: Facts) -> dict[str, object]:
-    """What a user's container may look like, for the broker alone: server/broker/shape.py."""
+    """What a user's container may look like, for the broker alone: server/broker/container.py."""
     return {
         "site": site.name,
         "project": site.project,

@@ -100,9 +100,11 @@ class Container(Resource):
         # a service whose profile is off is no orphan to compose: it would let it run
         gone = "".join(
             sh(
-                "docker ps -aq --filter {} --filter {} | xargs -r docker rm -f >/dev/null\n",
+                "docker ps -aq --filter {} --filter {} | xargs -r docker rm -f >/dev/null\n"
+                "docker network rm {} >/dev/null 2>&1 || :\n",
                 f"label=com.docker.compose.project={first.project}",
                 f"label=com.docker.compose.service={name}",
+                f"{first.project}_{name}",
             )
             for name in first.unwanted
         )

@@ -120,4 +120,5 @@ def test_a_proxy_alone(demo_hub, outside):
         assert "egress" in demo_hub.services()
         assert '"version"' in fetch(inside, "http://hub:8081/hub/api")  # not by way of the proxy
     assert "egress" not in demo_hub.services()
+    assert f"{PROJECT}_egress" not in demo_hub.left()["networks"]
     assert f"{PROJECT}_user-ben" in {net.name for net in demo_hub.engine.networks.list()}

@@ -23,8 +23,9 @@ BROKER = SERVER / "broker"
 sys.path.insert(0, str(BROKER))
 import broker  # noqa: E402
 import own_home  # noqa: E402
+from container import Settings  # noqa: E402
 from engine import Answer  # noqa: E402
-from shape import Settings, owned, route, user_of  # noqa: E402
+from shape import owned, route, user_of  # noqa: E402
 from strict_http import MOST_BODY, Head, Refused, parse_head, parse_json  # noqa: E402
 
 FACTS = parse_facts("docker_root=/data/docker\n")

@@ -2,7 +2,10 @@
 
 import json
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from time import sleep as real_sleep
 from urllib.parse import unquote
 
 import pytest
@@ -13,8 +16,8 @@ from cyberhubs_lib.sitefile import load_site
 
 sys.path.insert(0, str(SERVER / "broker"))
 import networks
+from container import Settings
 from engine import Answer
-from shape import Settings
 from strict_http import Refused
 
 DEMO = Settings(**broker_settings(load_site("demo"), parse_facts("docker_root=/data/docker\n")))
@@ -139,6 +142,29 @@ def test_a_network_without_a_way_out(engine, clock):
     assert engine.networks[BEN]["Internal"] is True
     assert engine.networks[BEN]["Options"]["com.docker.network.bridge.inhibit_ipv4"] == "true"
     assert engine.on(BEN) == {"hub", "proxy"}
+
+
+def test_many_at_once(engine, ours):
+    """Threads of the broker, some for the same user: a network is made once, and all are made."""
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def slowly(call):
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        real_sleep(0.002)
+        with lock:
+            at_once -= 1
+
+    engine.before, engine.room = slowly, 100
+    names = [f"cyberhubs-demo_user-{number}" for number in range(10)]
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(ours.ready, names * 3))
+    made = [body["Name"] for _, path, body in engine.changes if path == "/networks/create"]
+    assert sorted(made) == names
+    assert engine.containers["hub"]["Networks"] == {"cyberhubs-demo_control", *names}
+    assert most > 1
 
 
 def test_no_addresses_left(engine, ours):

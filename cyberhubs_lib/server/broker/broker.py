@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import own_home
+from container import Settings
 from engine import Answer, Docker
 from networks import Networks
-from shape import Call, Settings, owned, route
+from shape import Call, owned, route
 from strict_http import MOST_HEAD, Head, Refused, parse_head
 
 SETTINGS = Path("/srv/broker.json")

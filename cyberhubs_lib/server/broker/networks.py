@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from container import Settings
 from engine import Answer
-from shape import Call, Settings
+from shape import Call
 from strict_http import Refused
 
 UNUSED_SECONDS = 60  # until a network goes: whoever comes back soon does not wait for a new one
@@ -96,7 +97,10 @@ class Networks:
         used: set[str] = set()
         services = {}
         for found in self._json(Call("GET", "/containers/json?all=1")):
-            labels, networks = found["Labels"] or {}, set(found["NetworkSettings"]["Networks"])
+            labels, networks = (
+                found["Labels"] or {},
+                set(found["NetworkSettings"]["Networks"] or {}),
+            )
             service = labels.get("com.docker.compose.service")
             if labels.get("cyberhubs.site") == self.settings.site:
                 used |= networks

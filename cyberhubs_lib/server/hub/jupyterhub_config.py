@@ -130,7 +130,7 @@ isolation = settings["isolation"]
 c.HubSpawner.extra_host_config = {
     "read_only": isolation["read_only"],
     # exec: installers compile there and run what they made; nosuid and nodev are Docker's own
-    **({"dns": ["127.0.0.1"]} if isolation["internal"] else {}),  # broker/shape.py says why
+    **({"dns": ["127.0.0.1"]} if isolation["internal"] else {}),  # broker/container.py says why
     **({"tmpfs": {"/tmp": f"exec,size={isolation['tmp']}"}} if isolation["read_only"] else {}),
     "pids_limit": limits["processes"],
     "cap_drop": ["ALL"],
