@@ -11,9 +11,9 @@ import httpx
 from cryptography import x509
 
 from .check import Check
+from .front_door import http_port
 from .loopback import localhost_names
 from .own_certificate import Pair
-from .rendered import http_port
 from .report import Row
 from .served import refusal, shown, trust
 from .shell import sh

@@ -22,9 +22,9 @@ from .cell import run_cell
 from .certificate_checks import Door, question, trust_of
 from .facts import Facts
 from .host import Host
+from .hub_settings import STANDIN_PATH
 from .loopback import localhost_names
 from .oauth_app import document
-from .rendered import STANDIN_PATH
 from .report import Row
 from .served import shown
 from .shell import keep_secret, sh

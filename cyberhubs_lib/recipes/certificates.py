@@ -7,10 +7,10 @@ from ..certificate_checks import served_checks
 from ..check import Check
 from ..errors import PreconditionFailed
 from ..facts import Facts
+from ..front_door import ports
 from ..own_certificate import Pair, findings, read_pair
 from ..params import Params
 from ..reach import can_be_reached, leads_to_host, names_below_lead_there
-from ..rendered import ports
 from ..resources.files import Directory, File
 from ..shell import sh
 from ..site import Site

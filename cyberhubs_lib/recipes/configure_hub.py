@@ -8,8 +8,9 @@ from pathlib import Path
 from ..check import Check
 from ..edition import built
 from ..facts import Facts
+from ..hub_settings import data_root
 from ..params import Params
-from ..rendered import data_root, files
+from ..rendered import files
 from ..resources.files import Directory, File, Token
 from ..resources.kept import StartingFile
 from ..resources.tree import Tree

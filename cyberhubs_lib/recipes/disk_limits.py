@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..check import Check
-from ..rendered import homes_unit
+from ..hub_settings import homes_unit
 from ..resources.files import Directory, File
 from ..resources.homes import PROGRAM, SOURCE, OlderHomes, in_use
 from ..resources.services import Service

@@ -8,17 +8,10 @@ from ..check import Check
 from ..compose import compose
 from ..contexts import context
 from ..facts import Facts
+from ..front_door import bind_address, http_port, ports
 from ..params import Params
 from ..proof import proof
-from ..rendered import (
-    OPTIONAL,
-    bind_address,
-    files,
-    http_port,
-    ports,
-    services,
-    settings_of,
-)
+from ..rendered import OPTIONAL, files, services, settings_of
 from ..resources.service_containers import Container, DataVolume
 from ..shell import sh
 from ..site import Site

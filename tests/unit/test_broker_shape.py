@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cyberhubs_lib.facts import parse_facts
-from cyberhubs_lib.rendered import SERVER, broker_settings
+from cyberhubs_lib.hub_settings import broker_settings
+from cyberhubs_lib.rendered import SERVER
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_isolation import Isolation
 from cyberhubs_lib.sitefile import load_site

@@ -16,11 +16,12 @@ from cyberhubs_lib.acme_account import account
 from cyberhubs_lib.certificate_checks import Door
 from cyberhubs_lib.errors import PreconditionFailed, SettingsError
 from cyberhubs_lib.facts import parse_facts
+from cyberhubs_lib.front_door import ports
 from cyberhubs_lib.own_certificate import findings, read_pair
 from cyberhubs_lib.params import Params
 from cyberhubs_lib.reach import addresses, knock, verdict
 from cyberhubs_lib.recipes.certificates import recipe
-from cyberhubs_lib.rendered import files, ports
+from cyberhubs_lib.rendered import files
 from cyberhubs_lib.shell import mask
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_certificate import Certificate

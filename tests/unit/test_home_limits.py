@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cyberhubs_lib.facts import parse_facts
+from cyberhubs_lib.hub_settings import hub_settings
 from cyberhubs_lib.recipes import disk_limits
-from cyberhubs_lib.rendered import files, hub_settings
+from cyberhubs_lib.rendered import files
 from cyberhubs_lib.resources.homes import SOURCE, OlderHomes, in_use
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_limits import in_bytes

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 import pytest
 
 from cyberhubs_lib.facts import parse_facts
-from cyberhubs_lib.rendered import SERVER, broker_settings
+from cyberhubs_lib.hub_settings import broker_settings
+from cyberhubs_lib.rendered import SERVER
 from cyberhubs_lib.sitefile import load_site
 
 sys.path.insert(0, str(SERVER / "broker"))

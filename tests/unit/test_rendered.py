@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from cyberhubs_lib.contexts import IMAGES, OFFICIAL, OURS, context
 from cyberhubs_lib.facts import parse_facts
+from cyberhubs_lib.front_door import bind_address
+from cyberhubs_lib.hub_settings import data_root
 from cyberhubs_lib.recipes.launch_hub import _port
-from cyberhubs_lib.rendered import SERVER, bind_address, data_root, files, settings_of
+from cyberhubs_lib.rendered import SERVER, files, settings_of
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_certificate import NEAR
 from cyberhubs_lib.site_isolation import Isolation
