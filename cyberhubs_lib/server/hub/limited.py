@@ -60,7 +60,8 @@ class Limited(Authenticator):
         counted = self.counted(handler, data)
         wait = max(rate.wait(key) for rate, key in counted)
         if wait:
-            self.log.warning("too many refused logins: %s", ", ".join(key for _, key in counted))
+            keys = ", ".join(ascii(key)[1:-1] for _, key in counted)  # what a form says is no log
+            self.log.warning("too many refused logins: %s", keys)
             raise TooMany(wait, "Too many logins were refused, of this name or from your network.")
         user = None
         for rate, key in counted if data else []:
