@@ -75,7 +75,7 @@ class Pool(Part):
     """Addresses that Docker may use for its networks: `base` is divided into networks of `size`."""
 
     base: str
-    size: int = Field(ge=16, le=30)
+    size: int = Field(ge=16, le=28)  # half of 16 addresses for services, half for servers
 
     @field_validator("base")
     @classmethod

@@ -125,7 +125,7 @@ def test_containers_go_on_while_the_engine_gets_new_settings(operator, server, s
     assert "registry-mirrors" in server.sh("cat /etc/docker/daemon.json")[1]  # not ours to remove
 
 
-# As the broker does for each user's server, with the same options: NUMBER networks for two services.
+# Nearly as the broker does for each user's server: NUMBER networks, with two services on each.
 MANY = """
 set -e
 docker run -d --name second sleeper sleep 9999 >/dev/null

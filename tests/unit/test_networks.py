@@ -50,6 +50,7 @@ class Engine:
             "Name": name,
             "Labels": {"cyberhubs.site": site} if site else None,
             "Internal": internal,
+            "IPAM": {"Config": [{"Subnet": "172.19.0.0/16"}]},
         }
 
     def on(self, name):
@@ -79,6 +80,9 @@ class Engine:
                 return 404, {"message": "could not find an available, non-overlapping IPv4 address"
                              " pool among the defaults to assign to the network"}  # fmt: skip
             self.networks[body["Name"]] = body
+            if not body["IPAM"]["Config"]:
+                subnet = f"192.168.{128 + len(self.networks)}.0/26"
+                body["IPAM"]["Config"] = [{"Subnet": subnet}]
             return 201, {}
         name, _, act = path.removeprefix("/networks/").partition("/")
         if name not in self.networks:
@@ -124,6 +128,10 @@ def test_a_network_before_the_server_starts(engine, ours):
     assert [(b["Container"], b["EndpointConfig"]["Aliases"]) for b in connects] == [
         ("hub", ["hub"]), ("proxy", ["proxy"]),
     ]  # fmt: skip
+    (addresses,) = made["IPAM"]["Config"]
+    assert addresses["IPRange"] == "192.168.129.32/27"  # users' servers are there
+    at = [body["EndpointConfig"]["IPAMConfig"]["IPv4Address"] for body in connects]
+    assert at == ["192.168.129.2", "192.168.129.3"]
     engine.changes.clear()
     ours.ready(BEN)
     assert engine.changes == []
@@ -163,7 +171,7 @@ def test_many_at_once(engine, ours):
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(ours.ready, names * 3))
     made = [body["Name"] for _, path, body in engine.changes if path == "/networks/create"]
-    assert sorted(made) == names
+    assert sorted(made) == sorted(names * 2)  # once for the addresses
     assert engine.containers["hub"]["Networks"] == {"cyberhubs-demo_control", *names}
     assert most > 1
 
@@ -193,6 +201,8 @@ def test_a_service_that_was_made_anew_is_connected_again(engine, ours):
     engine.service("proxy", "old proxy", "exited")
     engine.service("hub", "another hub", project="cyberhubs-other")
     ours.keep()
+    (_, _, body) = engine.changes[-1]
+    assert body["EndpointConfig"]["IPAMConfig"]["IPv4Address"] == "192.168.129.3"
     assert engine.on(BEN) == {"hub", "new proxy", "of ben"}
     engine.changes.clear()
     ours.keep()

@@ -2,13 +2,14 @@
 
 On it are that server and the services that talk with it, nobody else. The broker makes it
 before the server starts; a thread connects services that were made anew, and removes networks that
-nobody uses any more.
+nobody uses any more. A service has the same address in all its lives: programs remember it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import ipaddress
 import json
 import logging
 import threading
@@ -25,6 +26,7 @@ from strict_http import Refused
 
 UNUSED_SECONDS = 60  # until a network goes: whoever comes back soon does not wait for a new one
 ROUND_SECONDS = 2
+ORDER = ("hub", "proxy", "egress")  # theirs are the addresses after the gateway's
 BRIDGE = "com.docker.network.bridge.name"
 NO_HOST = "com.docker.network.bridge.inhibit_ipv4"  # the host has no address on the bridge
 FULL = "address pool"  # in all of Docker's words for: no addresses are left
@@ -54,6 +56,7 @@ class Networks:
 
     def __init__(self, ask: Ask, settings: Settings) -> None:
         self.ask, self.settings = ask, settings
+        self.making = threading.Lock()
         self.locks: dict[str, threading.Lock] = {}
         self.needed: dict[str, float] = {}  # network -> when it was last seen in use
 
@@ -61,17 +64,16 @@ class Networks:
         """Have this network, with the services on it; Refused (503) if Docker cannot."""
         with self._lock(name):
             self.needed[name] = time.monotonic()
-            self._make(name)
-            self._connect(name, self._look())
+            self._connect(self._make(name), self._look())
 
     def keep(self) -> None:
         """Look at all networks once."""
         seen = self._look()
-        for name in self._names():
+        for name, network in self._networks().items():
             if name in seen.used:
                 self.needed[name] = time.monotonic()
                 with self._lock(name):
-                    self._connect(name, seen)
+                    self._connect(network, seen)
             elif self._unused(name):
                 with self._lock(name):
                     if self._unused(name):  # nobody asked for it meanwhile
@@ -108,30 +110,41 @@ class Networks:
                 services[found["Id"]] = (service, networks, found["State"] == "running")
         return Seen(used, services)
 
-    def _names(self) -> set[str]:
+    def _networks(self) -> dict[str, Any]:
         """Ours; and the one that all users shared before, until it is gone."""
         return {
-            found["Name"]
+            found["Name"]: found
             for found in self._json(Call("GET", "/networks"))
             if (found["Labels"] or {}).get("cyberhubs.site") == self.settings.site
             or found["Name"] == f"{self.settings.project}_users"
         }
 
-    def _make(self, name: str) -> None:
+    def _make(self, name: str) -> Any:
+        """The network as Docker describes it, made if need be."""
         answer = self.ask(Call("GET", _path(name)))
         if answer.status == 200:
             found = json.loads(answer.body)
             if (found["Labels"] or {}).get("cyberhubs.site") != self.settings.site:
                 raise Refused(f"the network {name} is not this hub's", 503)
             if found["Internal"] == self.settings.internal:
-                return
+                return found
             self._remove(name, self._look())  # the site's setting has changed
+        with self.making:  # nobody else of us may take the addresses in between
+            self._create(name, [])
+            subnet = self._json(Call("GET", _path(name)))["IPAM"]["Config"][0]["Subnet"]
+            self.ask(Call("DELETE", _path(name)))
+            self._create(name, [_divided(subnet)])
+        return self._json(Call("GET", _path(name)))
+
+    def _create(self, name: str, addresses: list[dict[str, str]]) -> None:
+        """Docker chooses the addresses, but a service gets one of its own only if they are given."""
         body = {
             "Name": name,
             "CheckDuplicate": True,
             "Driver": "bridge",
             "Internal": self.settings.internal,
             "Labels": {"cyberhubs.site": self.settings.site},
+            "IPAM": {"Driver": "default", "Config": addresses},
             "Options": {
                 BRIDGE: bridge(name),
                 **({NO_HOST: "true"} if self.settings.internal else {}),
@@ -141,7 +154,7 @@ class Networks:
         if answer.status != 201:
             said = answer.body.decode(errors="replace").strip()
             if FULL in said:
-                count = len(self._names())
+                count = len(self._networks())
                 said = (
                     f"Docker on the server has no addresses left for one more network ({count} are"
                     " in use); an administrator can give it more: docker.address_pools in the"
@@ -149,14 +162,16 @@ class Networks:
                 )
             raise Refused(said, 503)
 
-    def _connect(self, name: str, seen: Seen) -> None:
+    def _connect(self, network: Any, seen: Seen) -> None:
         """Exactly the services that the settings name."""
+        name = network["Name"]
         for ident, (service, networks, running) in seen.services.items():
             if service not in self.settings.services:
                 if name in networks:  # the site had it before
                     self._disconnect(name, ident)
             elif running and name not in networks:
-                body = {"Container": ident, "EndpointConfig": {"Aliases": [service]}}
+                endpoint = {"Aliases": [service], **_address(service, network)}
+                body = {"Container": ident, "EndpointConfig": endpoint}
                 answer = self._post(f"{_path(name)}/connect", body)
                 if answer.status not in (200, 403, 404):  # 403: it is on it; 404: one has gone
                     log.warning("%s is not connected to %s: %s", service, name, answer.body)
@@ -187,3 +202,22 @@ class Networks:
 
 def _path(name: str) -> str:
     return f"/networks/{quote(name, safe='')}"
+
+
+def _divided(subnet: str) -> dict[str, str]:
+    """The upper half for users' servers; the lower one is the gateway's and the services'."""
+    net = ipaddress.ip_network(subnet)
+    return {
+        "Subnet": subnet,
+        "Gateway": str(net[1]),
+        "IPRange": str(list(net.subnets(prefixlen_diff=1))[1]),
+    }
+
+
+def _address(service: str, network: Any) -> dict[str, Any]:
+    """Where on the network a service is; nothing to say where the addresses are Docker's affair."""
+    config = network["IPAM"]["Config"][0]
+    if "IPRange" not in config:
+        return {}
+    net = ipaddress.ip_network(config["Subnet"])
+    return {"IPAMConfig": {"IPv4Address": str(net[2 + ORDER.index(service)])}}
