@@ -116,9 +116,13 @@ def test_an_account_that_is_another_one_has_no_part_in_the_files(hub, spoilt):
     spoilt("accounts.json", '"id": 1002', '"id": 4242')
     assert "not the one that had this name here" in said(Person(hub, "ben"))
     spoilt("accounts.json", '"id": 1003', '"id": 1002')  # mallory's, now ben's account renamed
-    with (hub.home / "access" / "allowed_users").open("a") as file:
-        file.write("mallory\n")
-    assert "known here as ben" in said(Person(hub, "mallory"))
+    allowed = hub.home / "access" / "allowed_users"
+    before = allowed.read_text()
+    allowed.write_text(f"{before}mallory\n")
+    try:
+        assert "known here as ben" in said(Person(hub, "mallory"))
+    finally:
+        allowed.write_text(before)
 
 
 def test_a_name_of_another_domain_is_refused(hub, spoilt):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -69,8 +70,14 @@ def github(serve):
     return api, token
 
 
+def run(coroutine):
+    """In a thread: where Playwright was used this one has a loop for ever."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
 def answer_of(api, login, token):
-    return asyncio.run(ask(api, ORGANIZATIONS, login, token))
+    return run(ask(api, ORGANIZATIONS, login, token))
 
 
 @pytest.mark.parametrize(
@@ -264,10 +271,10 @@ def test_members_are_asked_about_again_when_it_is_time(door, github, monkeypatch
         door.saw({login: (f"github:{number}", YES)})
         door.enter(login, f"github:{number}")
     again = AskAgain(hub, door, api)
-    asyncio.run(again.once())
+    run(again.once())
     assert hub.asked == []  # all were seen just now
     door.clock.time += timedelta(seconds=ask_again.EVERY)
-    asyncio.run(again.once())
+    run(again.once())
     assert sorted(hub.asked) == ["gone", "max", "mia", "sue"]
     rules = {login: door.decide(login).rule for login in ("mia", "max", "sue", "gone")}
     assert rules == {"mia": "member", "max": "unlisted", "sue": "member", "gone": "member"}
@@ -275,7 +282,7 @@ def test_members_are_asked_about_again_when_it_is_time(door, github, monkeypatch
     assert seen["mia"].seen == door.clock.now()
     assert seen["sue"].seen < door.clock.now()  # no token any more: it ages
     hub.asked.clear()
-    asyncio.run(again.once())
+    run(again.once())
     assert hub.asked == []  # not again and again those of whom nothing can be told
 
 
@@ -284,6 +291,6 @@ def test_what_could_not_be_asked_is_a_warning(door):
     door.clock.time += timedelta(seconds=ask_again.EVERY)
     again = AskAgain(FakeHub(mia="x"), door, "http://127.0.0.1:9")
     told = again.doubts
-    asyncio.run(again.once())
+    run(again.once())
     assert [doubt.partition(":")[0] for doubt in told] == ["institute", "survey"]
     assert "GitHub cannot be asked" in told[0]
