@@ -26,6 +26,8 @@ UNDO = "cyberhubs-firewall-undo"
 UNDO_SECONDS = 60
 UNIT_FILE = Path(__file__).parents[1] / "server" / "systemd" / UNIT
 TABLE = "nft -s list table inet cyberhubs"
+# cloud.google.com/compute/docs/internal-dns: the server of names there has the address of the metadata
+NAMES = "ip daddr 169.254.169.254 meta l4proto { tcp, udp } th dport 53 accept"
 
 
 def rules(ssh_port: int, ssh_from: Iterable[str], open_ports: Iterable[int]) -> str:
@@ -39,6 +41,7 @@ table inet cyberhubs {{
     # What is meant for the host itself.
     chain input {{
         type filter hook input priority filter - 10; policy accept;
+        {NAMES}
         ip daddr 169.254.169.254 reject comment "if it is on the host itself"
         ct state established,related accept
         ct state invalid drop
@@ -57,6 +60,7 @@ table inet cyberhubs {{
     # What goes on to containers. Docker's published ports come here and never to input.
     chain forward {{
         type filter hook forward priority filter - 10; policy accept;
+        {NAMES}
         ip daddr 169.254.169.254 reject comment "a cloud's metadata hold its credentials"
         ip6 daddr fd00:ec2::254 reject
         ct state established,related accept

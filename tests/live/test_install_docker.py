@@ -16,10 +16,21 @@ docker:
 """
 REPOSITORY = (Path(__file__).parents[1] / "testhost" / "docker_repository.sh").read_text()
 METADATA = (
-    "ip address add 169.254.169.254/32 dev lo; setsid nohup perl -MIO::Socket::INET -e '"
-    '$s=IO::Socket::INET->new(LocalAddr=>"169.254.169.254",LocalPort=>80,Listen=>5);'
-    'while($c=$s->accept){<$c>;print $c "HTTP/1.0 200 OK\\r\\n\\r\\n"; close $c}\' >/dev/null 2>&1 &'
+    "ip address add 169.254.169.254/32 dev lo; for port in 80 53; do"
+    " setsid nohup perl -MIO::Socket::INET -e '"
+    '$s=IO::Socket::INET->new(LocalAddr=>"169.254.169.254",LocalPort=>shift,Listen=>5);'
+    'while($c=$s->accept){<$c>;print $c "HTTP/1.0 200 OK\\r\\n\\r\\n"; close $c}\''
+    " $port >/dev/null 2>&1 & done"
 )
+ASKS = """
+docker run -d --name asks sleeper sleep 99 >/dev/null
+pid=$(docker inspect -f '{{.State.Pid}}' asks)
+for port in 53 80; do
+    nsenter -t $pid -n timeout 3 bash -c "exec 3<>/dev/tcp/169.254.169.254/$port" 2>/dev/null &&
+        echo $port
+done
+docker rm -f asks >/dev/null
+"""
 SLEEPER = (
     "tar -chPf - $(command -v sleep) $(ldd $(command -v sleep) | grep -o '/[^ ]*\\.so[^ ]*') |"
     " docker import - sleeper && docker run -d --name sleeper sleeper sleep 9999"
@@ -175,7 +186,9 @@ def test_the_metadata_address_is_closed_by_the_packet_filter(operator, server, s
     assert done.code == 1
     assert "a cloud's metadata address, from a container is 'open'" in done.out
     assert "the host's own ssh, from a user's network is 'open'" in done.out
+    assert server.sh(ASKS)[1] == "53\n80\n"
     assert operator.papermill("02_prepare_os", site=site()).rows("changed") == ["firewall"]
+    assert server.sh(ASKS)[1] == "53\n"  # Google's cloud answers names there
     assert operator.papermill("04_install_docker", site=site()).code == 0
 
 
