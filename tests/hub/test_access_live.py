@@ -10,21 +10,12 @@ import pytest
 import websocket
 from browser import WAIT, drawn, page_of
 from docker.errors import NotFound
+from laws import until
 from trial import Person
 
 from cyberhubs_lib.runs import Record
 
 MORE = ["dora", "eve", "finn"]  # accounts of the stand-in beside the demo's own
-SOON = 30  # s: how long a busy test machine may take; what it took is printed
-
-
-def until(what, seconds=SOON):
-    """Wait until it is so; how long it took in seconds."""
-    began = time.monotonic()
-    while not what():
-        assert time.monotonic() < began + seconds, "not within time"
-        time.sleep(0.1)
-    return time.monotonic() - began
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +51,6 @@ def renumber(demo, numbers):
     path.write_text(json.dumps({**data, "accounts": kept + new}))
     demo.services()["standin"].restart()
     demo.healthy()
-
-
-def access(demo, *words):
-    """`./cyberhubs access WORDS`: exit code and output."""
-    done = demo.operator.call(
-        sys.executable, "-m", "cyberhubs_lib", "access", *words, "--site", str(demo.site)
-    )
-    return done.code, done.out
 
 
 @pytest.fixture
@@ -108,7 +91,7 @@ def channel(demo, login, token):
     server = f"{demo.url}/user/{login}"
     made = httpx.post(f"{server}/api/kernels", headers=header, timeout=60).raise_for_status()
     address = server.replace("http", "ws", 1) + f"/api/kernels/{made.json()['id']}/channels"
-    return websocket.create_connection(address, header=header, timeout=SOON)
+    return websocket.create_connection(address, header=header, timeout=30)
 
 
 def is_cut(socket):
@@ -135,7 +118,7 @@ def test_who_is_blocked_is_out_at_once_and_comes_back(hub, lists, browser, tmp_p
         page.goto(f"{hub.url}/user/ben/lab")
         drawn(page, ".jp-Launcher")
         socket = channel(hub, "ben", token)
-        code, out = access(hub, "block", "ben")
+        code, out = hub.access("block", "ben")
         assert (code, "ben: blocked" in out) == (0, True), out
         began = time.monotonic()
         took = {"cookie dead": until(lambda: not is_in(ben))}
@@ -149,7 +132,7 @@ def test_who_is_blocked_is_out_at_once_and_comes_back(hub, lists, browser, tmp_p
         page.wait_for_url("**/hub/login**", timeout=WAIT)
     print("seconds after the command:", {what: round(s, 1) for what, s in took.items()})
     assert Person(hub, "ben").reply.status_code == 403
-    assert access(hub, "unblock", "ben")[0] == 0
+    assert hub.access("unblock", "ben")[0] == 0
     again = Person(hub, "ben")
     assert again.reply.status_code == 200
     assert hub.file("ben", "kept.txt") == "draft\n"
@@ -204,9 +187,9 @@ def admin_of(hub, login):
 def test_an_administrator_is_made_and_unmade(hub, lists):
     Person(hub, "ben")
     assert not admin_of(hub, "ben")
-    access(hub, "admin", "ben")
+    hub.access("admin", "ben")
     until(lambda: admin_of(hub, "ben"))
-    access(hub, "unadmin", "ben")
+    hub.access("unadmin", "ben")
     until(lambda: not admin_of(hub, "ben"))
     assert Person(hub, "ben").reply.status_code == 200
 
@@ -215,7 +198,7 @@ def test_an_administrator_is_made_and_unmade(hub, lists):
 def test_a_window_opens_and_closes_by_itself(hub, lists, on_close, stays):
     assert Person(hub, "mallory").reply.status_code == 403
     end = datetime.now(timezone.utc) + timedelta(hours=1)
-    assert access(hub, "open", end.isoformat(), "--on-close", on_close)[0] == 0
+    assert hub.access("open", end.isoformat(), "--on-close", on_close)[0] == 0
     hub.services()["hub"].restart()  # a window outlives it
     hub.healthy()
     page = httpx.get(f"{hub.url}/hub/login").text
@@ -229,7 +212,7 @@ def test_a_window_opens_and_closes_by_itself(hub, lists, on_close, stays):
     time.sleep(3)
     assert is_in(mallory) == stays
     assert ("mallory\n" in (lists / "allowed_users").read_text()) == stays
-    code, out = access(hub, "explain", "mallory")
+    code, out = hub.access("explain", "mallory")
     assert code == (0 if stays else 3), out
     assert Person(hub, "finn").reply.status_code == 403
     assert until_entry(lists, f"window closed, on close {on_close}")["who"] == "hub"
@@ -237,7 +220,7 @@ def test_a_window_opens_and_closes_by_itself(hub, lists, on_close, stays):
 
 def test_a_slip_of_the_hand_stops_no_servers(hub, lists):
     people = ["ben", *MORE]
-    assert access(hub, "allow", *MORE)[0] == 0
+    assert hub.access("allow", *MORE)[0] == 0
     for login in people:
         started(hub, login)
     (lists / "allowed_users").write_text("")
@@ -245,10 +228,10 @@ def test_a_slip_of_the_hand_stops_no_servers(hub, lists):
     assert Person(hub, "ben").reply.status_code == 403  # logins follow at once
     time.sleep(3)
     assert all(runs(hub, login) for login in people)
-    code, out = access(hub, "apply")
+    code, out = hub.access("apply")
     assert code == 3
     assert "4 running servers would stop: ben, dora, eve, finn" in out
-    code, out = access(hub, "apply", "--confirm")
+    code, out = hub.access("apply", "--confirm")
     assert code == 0, out
     until(lambda: not any(runs(hub, login) for login in people))
 
@@ -262,7 +245,7 @@ def test_a_login_belongs_to_an_account(hub, lists):
         assert refused.status_code == 403
         assert "not the one that had this name here" in refused.text
         renumber(hub, {"benny": 1002})  # and this is where the first one went
-        assert access(hub, "allow", "benny")[0] == 0
+        assert hub.access("allow", "benny")[0] == 0
         refused = Person(hub, "benny").reply
         assert refused.status_code == 403
         assert "known here as ben" in refused.text
@@ -281,17 +264,17 @@ def test_a_login_belongs_to_an_account(hub, lists):
 
 
 def test_the_reason_is_told(hub, lists):
-    code, out = access(hub, "explain", "ada")
+    code, out = hub.access("explain", "ada")
     assert (code, out.strip().startswith("ada may enter: administrator (admins line 2)")) == (
         0,
         True,
     )
-    access(hub, "block", "ada")
-    code, out = access(hub, "explain", "ADA", "ben")
+    hub.access("block", "ada")
+    code, out = hub.access("explain", "ADA", "ben")
     assert code == 3
     assert "ada may not enter: blocked on this hub (blocked_users line 2)" in out
     assert "block by " in out
-    assert access(hub, "explain", "no such login!")[0] == 1
+    assert hub.access("explain", "no such login!")[0] == 1
 
 
 def run_10(demo, **params):
@@ -323,7 +306,7 @@ def test_the_runbook_changes_once_and_explains(hub, lists):
 
 
 def test_files_are_deleted_only_with_their_name(hub, lists):
-    access(hub, "allow", "dora")
+    hub.access("allow", "dora")
     started(hub, "dora").stop()
     words = ["run", "10", "-p", "site", str(hub.site), "-p", "remove", "dora", "-p", "files"]
     call = (sys.executable, "-m", "cyberhubs_lib", *words)
@@ -350,5 +333,5 @@ def test_ten_thousand_names_change_nothing(hub, lists):
     took["container gone"] = time.monotonic() - began
     print("seconds after an edit of 10,000 names:", {k: round(s, 1) for k, s in took.items()})
     assert until_entry(lists, "edited by hand")["logins"] == ["-ben allowed"]
-    code, out = access(hub, "explain", "person-09999")
+    code, out = hub.access("explain", "person-09999")
     assert (code, "allowed_users line 1" in out) == (0, True), out

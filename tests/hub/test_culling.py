@@ -6,10 +6,7 @@ from trial import Person
 
 
 def test_an_idle_server_is_stopped(demo_hub):
-    before = demo_hub.site.read_text()
-    demo_hub.site.write_text(f"{before}\nculling: {{idle_minutes: 1}}\n")
-    try:
-        demo_hub.again()
+    with demo_hub.with_site(f"{demo_hub.site.read_text()}\nculling: {{idle_minutes: 1}}\n"):
         ben = Person(demo_hub, "ben")
         ben.start()
         name, began = demo_hub.user_container("ben").name, time.monotonic()
@@ -17,7 +14,3 @@ def test_an_idle_server_is_stopped(demo_hub):
             assert time.monotonic() < began + 200, "still there"
             time.sleep(1)
         assert time.monotonic() > began + 30  # not at once
-    finally:
-        demo_hub.site.write_text(before)
-        demo_hub.again()
-        demo_hub.healthy()

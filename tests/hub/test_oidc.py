@@ -18,24 +18,17 @@ LOGIN = """login:
 NOTES = "/srv/jupyterhub_users/.accounts"
 
 
-def in_hub(demo, script):
-    """A command in the hub's container; what it printed."""
-    code, out = demo.services()["hub"].exec_run(["sh", "-c", script])
-    assert code == 0, out
-    return out.decode()
-
-
 @pytest.fixture(scope="module")
 def hub(demo_hub):
     """The demo with an OpenID issuer; afterwards GitHub's again."""
     before = demo_hub.site.read_text()
     demo_hub.site.write_text(before.replace("login:\n", LOGIN))
-    in_hub(demo_hub, f"cd {NOTES} && mkdir ../kept && mv * ../kept/")  # they are GitHub's
+    demo_hub.in_hub(f"cd {NOTES} && mkdir ../kept && mv * ../kept/")  # they are GitHub's
     try:
         demo_hub.again()  # its proof logs in, too
         yield demo_hub
     finally:
-        in_hub(demo_hub, f"cd {NOTES} && rm -f * && mv ../kept/* . && rmdir ../kept")
+        demo_hub.in_hub(f"cd {NOTES} && rm -f * && mv ../kept/* . && rmdir ../kept")
         demo_hub.site.write_text(before)
         demo_hub.again()
         demo_hub.healthy()
@@ -61,17 +54,12 @@ def spoilt(hub):
     hub.healthy()
 
 
-def said(person):
-    """The words of the page that somebody sees."""
-    return " ".join(re.sub(r"<[^>]+>", " ", person.reply.text).split())
-
-
 def test_people_come_in_with_an_account_at_the_issuer(hub):
     assert Person(hub, "mallory").reply.status_code == 403
     ben = Person(hub, "ben")
     assert ben.reply.status_code == 200
     account = f"oidc:{hub.url}/github-standin#person-1002"
-    assert in_hub(hub, f"cat {NOTES}/ben") == f"{account}\n"
+    assert hub.in_hub(f"cat {NOTES}/ben") == f"{account}\n"
     assert "Observatory stand-in" in ben.web.get("/hub/logout").text
     done = hub.operator.call(
         sys.executable, "-m", "cyberhubs_lib", "access", "explain", "ben", "--site", str(hub.site)
@@ -106,30 +94,30 @@ def test_what_is_not_signed_for_this_login_is_refused(hub, spoilt, old, new, why
     spoilt("issuer.py", old, new)
     person = Person(hub, "ben")
     assert person.reply.status_code == 403
-    assert "cannot be believed" in said(person)
-    assert why in said(person)
+    assert "cannot be believed" in person.said
+    assert why in person.said
     assert person.web.get("/hub/home").url.path != "/hub/home"
 
 
 def test_an_account_that_is_another_one_has_no_part_in_the_files(hub, spoilt):
     assert Person(hub, "ben").reply.status_code == 200
     spoilt("accounts.json", '"id": 1002', '"id": 4242')
-    assert "not the one that had this name here" in said(Person(hub, "ben"))
+    assert "not the one that had this name here" in Person(hub, "ben").said
     spoilt("accounts.json", '"id": 1003', '"id": 1002')  # mallory's, now ben's account renamed
     allowed = hub.home / "access" / "allowed_users"
     before = allowed.read_text()
     allowed.write_text(f"{before}mallory\n")
     try:
-        assert "known here as ben" in said(Person(hub, "mallory"))
+        assert "known here as ben" in Person(hub, "mallory").said
     finally:
         allowed.write_text(before)
 
 
 def test_a_name_of_another_domain_is_refused(hub, spoilt):
     spoilt("issuer.py", r'DOMAIN = "standin.test"', 'DOMAIN = "elsewhere.test"')
-    assert "ben@elsewhere.test is no account of standin.test" in said(Person(hub, "ben"))
+    assert "ben@elsewhere.test is no account of standin.test" in Person(hub, "ben").said
     spoilt("issuer.py", '"email_verified": True', '"email_verified": False')
-    assert "has not verified" in said(Person(hub, "ben"))
+    assert "has not verified" in Person(hub, "ben").said
 
 
 def test_the_hub_starts_while_the_issuer_is_away(hub):

@@ -2,32 +2,13 @@
 
 import json
 import re
-import sys
-import time
 
 import pytest
 from docker.errors import NotFound
+from laws import until
 from trial import Person
 
 MEMBER = "login: mallory, name: Mallory, id: 1003, organizations: [institute]"
-SOON = 60  # s: how long a busy test machine may take; what it took is printed
-
-
-def until(what, seconds=SOON):
-    """Wait until it is so; how long it took in seconds."""
-    began = time.monotonic()
-    while not what():
-        assert time.monotonic() < began + seconds, "not within time"
-        time.sleep(0.1)
-    return time.monotonic() - began
-
-
-def access(demo, *words):
-    """`./cyberhubs access WORDS`: exit code and output."""
-    done = demo.operator.call(
-        sys.executable, "-m", "cyberhubs_lib", "access", *words, "--site", str(demo.site)
-    )
-    return done.code, done.out
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +21,12 @@ def hub(demo_hub):
     text = before.replace("login:\n", "login:\n  organizations: [institute]\n")
     text = text.replace("login: mallory, name: Mallory, id: 1003", MEMBER)
     assert text.count("institute") == 2
-    demo_hub.site.write_text(text)
-    try:
-        demo_hub.again()  # its proof refuses nobody whose organisation lets them in
+    with demo_hub.with_site(text):  # its proof refuses nobody whose organisation lets them in
         path = demo_hub.home / "hub" / "ask_again.py"
         path.write_text(re.sub(r"(?m)^(EVERY|PAUSE) = \d+", r"\1 = 2", path.read_text()))
         demo_hub.services()["hub"].restart()
         demo_hub.healthy()
         yield demo_hub
-    finally:
-        demo_hub.site.write_text(before)
-        demo_hub.again()
-        demo_hub.healthy()
 
 
 @pytest.fixture
@@ -79,23 +54,19 @@ def gone(hub, login):
     return False
 
 
-def page(person):
-    return " ".join(re.sub(r"<[^>]+>", " ", person.reply.text).split())
-
-
 def test_a_member_comes_in_and_is_out_after_leaving(hub, standin):
     mallory = Person(hub, "mallory")
     assert mallory.reply.status_code == 200
-    code, out = access(hub, "explain", "mallory")
+    code, out = hub.access("explain", "mallory")
     assert code == 0
     assert "a member of institute (seen" in out
-    assert "member          of institute: mallory" in access(hub, "show")[1]
+    assert "member          of institute: mallory" in hub.access("show")[1]
     mallory.start()
     standin()
     took = until(lambda: gone(hub, "mallory"))
     assert mallory.web.get("/hub/home").url.path != "/hub/home"
     print(f"\nout {took:.1f} s after leaving, asked every 2 s")
-    code, out = access(hub, "explain", "mallory")
+    code, out = hub.access("explain", "mallory")
     assert code == 3
     assert "no member of institute by hub" in out
     assert Person(hub, "mallory").reply.status_code == 403
@@ -111,7 +82,7 @@ def test_github_away_ends_nobody(hub):
         print(f"\nsaid after {told:.1f} s")
         assert mallory.web.get("/hub/home").url.path == "/hub/home"
         assert not gone(hub, "mallory")
-        assert access(hub, "explain", "mallory")[0] == 0
+        assert hub.access("explain", "mallory")[0] == 0
     finally:
         hub.services()["standin"].start()
         hub.healthy()
@@ -127,11 +98,11 @@ def hub_says(hub):
 
 def test_block_wins_over_a_member(hub):
     assert Person(hub, "mallory").reply.status_code == 200
-    access(hub, "block", "mallory")
+    hub.access("block", "mallory")
     try:
-        assert "blocked on this hub" in page(Person(hub, "mallory"))
+        assert "blocked on this hub" in Person(hub, "mallory").said
     finally:
-        access(hub, "unblock", "mallory")
+        hub.access("unblock", "mallory")
 
 
 def test_an_organisation_that_hides_its_members_is_told(hub, standin):
@@ -145,7 +116,7 @@ def test_an_organisation_that_hides_its_members_is_told(hub, standin):
     hub.healthy()
     try:
         (hub.home / "access" / "members").unlink()  # as for somebody who comes for the first time
-        assert "an owner of institute allows it" in page(Person(hub, "mallory"))
+        assert "an owner of institute allows it" in Person(hub, "mallory").said
     finally:
         path.write_text(before)
         hub.services()["standin"].restart()

@@ -3,14 +3,14 @@
 import json
 import re
 import sys
-import time
 
 import httpx
 import pytest
+from laws import until
+from trial import words
 
 ALL = "canary galaxies 2026"
 NOTES = "/srv/jupyterhub_users/.accounts"
-SOON = 30  # s
 
 
 class Guest:
@@ -33,7 +33,7 @@ class Guest:
 
     @property
     def said(self):
-        return " ".join(re.sub(r"<[^>]+>", " ", self.reply.text).split())
+        return words(self.reply.text)
 
 
 def run(demo, *runbooks):
@@ -44,12 +44,6 @@ def run(demo, *runbooks):
     )  # fmt: skip
     assert done.code == 0, done.out
     return done.out
-
-
-def in_hub(demo, script):
-    code, out = demo.services()["hub"].exec_run(["sh", "-c", script])
-    assert code == 0, out
-    return out.decode()
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +57,13 @@ def hub(demo_hub, tmp_path_factory):
     text = re.sub(r"(?s)login:\n  standin:\n(    - [^\n]*\n)+", login, before)
     assert "standin" not in text.partition("login:")[2]
     demo_hub.site.write_text(text)
-    in_hub(demo_hub, f"mkdir -p {NOTES} && cd {NOTES} && mkdir ../kept && mv * ../kept/ || :")
+    demo_hub.in_hub(f"mkdir -p {NOTES} && cd {NOTES} && mkdir ../kept && mv * ../kept/ || :")
     try:
         run(demo_hub, "06", "09")  # 09's proof starts a server and tries a wrong password
         demo_hub.healthy()
         yield demo_hub
     finally:
-        in_hub(demo_hub, f"cd {NOTES} && rm -f * && mv ../kept/* . && rmdir ../kept || :")
+        demo_hub.in_hub(f"cd {NOTES} && rm -f * && mv ../kept/* . && rmdir ../kept || :")
         demo_hub.site.write_text(before)
         for path in (demo_hub.home / "secrets").glob("*_password"):
             path.unlink()
@@ -95,19 +89,12 @@ def admins_password(hub):
     return text
 
 
-def until(what):
-    end = time.monotonic() + SOON
-    while not what():
-        assert time.monotonic() < end, "not within time"
-        time.sleep(0.2)
-
-
 def test_who_knows_the_password_and_is_listed_comes_in(hub):
     ben = Guest(hub, "Ben", ALL)
     assert "the password that you were given" in ben.page
     assert "GitHub" not in ben.page
     assert ben.inside == "ben"
-    assert in_hub(hub, f"cat {NOTES}/ben") == "password:ben\n"
+    assert hub.in_hub(f"cat {NOTES}/ben") == "password:ben\n"
 
 
 @pytest.mark.parametrize("password", ["", "wrong", ALL + " ", ALL.upper(), "pässword"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +39,36 @@ class Demo:
         assert done.code == 0, done.out
         return done
 
+    def access(self, *words: str) -> tuple[int, str]:
+        """`./cyberhubs access WORDS`: exit code and output."""
+        command = [sys.executable, "-m", "cyberhubs_lib", "access", *words]
+        done = self.operator.call(*command, "--site", str(self.site))
+        return done.code, done.out
+
+    def in_hub(self, script: str) -> str:
+        """What a script prints in the hub's container, where it must succeed."""
+        code, out = self.services()["hub"].exec_run(["sh", "-c", script])
+        assert code == 0, out
+        return str(out.decode())
+
     def again(self) -> str:
         """`demo` once more."""
         return self.cli("demo").out
+
+    @contextlib.contextmanager
+    def with_site(self, text: str) -> Iterator[Demo]:
+        """The demo of another site file; afterwards as before."""
+        before = self.site.read_text()
+        assert text != before
+        try:
+            self.site.write_text(text)
+            self.again()
+            self.healthy()
+            yield self
+        finally:
+            self.site.write_text(before)
+            self.again()
+            self.healthy()
 
     def records(self) -> list[Path]:
         """The executed notebooks, oldest first."""
@@ -101,6 +130,11 @@ class Demo:
             self.engine.volumes.get(name).remove()
 
 
+def words(html: str) -> str:
+    """What somebody reads on a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
 class Person:
     """Somebody with a browser that shows nothing: logged in at the stand-in."""
 
@@ -109,6 +143,11 @@ class Person:
         self.web = httpx.Client(base_url=demo.url, timeout=60, follow_redirects=True)
         page = self.web.get("/hub/oauth_login")
         self.reply = self.web.post(page.url, data={"login": login})
+
+    @property
+    def said(self) -> str:
+        """The words of the page that their login ended on."""
+        return words(self.reply.text)
 
     def token(self) -> str:
         """A token for the API, as the hub's page /hub/token gives it."""
@@ -131,9 +170,15 @@ class Person:
         )
 
     def stop(self) -> None:
-        """Stop the server and wait until it is gone; nothing running is fine."""
-        path = f"/hub/api/users/{self.login}/server"
-        while self.web.delete(path, headers=self._xsrf()).status_code == 202:
+        """Stop the server and wait until it is gone; nothing running is fine.
+
+        A hub that was just started looks at its servers first; until it has, it says that none runs.
+        """
+        path, end = f"/hub/api/users/{self.login}", time.monotonic() + 60
+        while self.web.delete(f"{path}/server", headers=self._xsrf()).status_code != 204:
+            if not self.web.get(path, headers=self._xsrf()).json()["servers"]:
+                return
+            assert time.monotonic() < end, "it still runs"
             time.sleep(0.2)
 
     def _xsrf(self) -> dict[str, str]:

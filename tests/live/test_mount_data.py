@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from laws import planned
+from laws import planned, until
 from roll_back import differences, roll_back, state
 from testhost.testhost import TestHost
 
@@ -117,13 +117,6 @@ def snapshot(server):
     return server.sh(
         "find /etc /usr/local /root -xdev -printf '%p %i %m %U %T@\\n' | sort | sha256sum"
     )
-
-
-def until(condition, seconds=90):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.5)
 
 
 def test_a_site_without_mounts_says_so_and_changes_nothing(operator, server):
@@ -235,7 +228,7 @@ def test_a_silent_server_hangs_nobody_and_comes_back(operator, server, far, site
         assert f"is {far.ip} up" in done.out
     finally:
         far.container.unpause()
-    until(lambda: inside(server, "cat /data/deep-sky/galaxy") == (0, "M31\n"))
+    until(lambda: inside(server, "cat /data/deep-sky/galaxy") == (0, "M31\n"), 90)
     assert run(operator, site).rows("changed") == []
 
 
@@ -251,7 +244,7 @@ def test_without_its_server_the_host_starts_and_mounts_later(operator, server, f
     assert done.code == 1
     assert "/mnt/data/deep-sky: no ssh server" in done.out
     far.sh("systemctl start ssh")
-    until(lambda: inside(server, "cat /data/deep-sky/galaxy") == (0, "M31\n"))  # by the timer
+    until(lambda: inside(server, "cat /data/deep-sky/galaxy") == (0, "M31\n"), 90)  # by the timer
     assert "mounted again" in server.sh("journalctl -o cat -u cyberhubs-mounts")[1]
 
 

@@ -5,10 +5,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from laws import changing, until
 from roll_back import roll_back
 from testhost.testhost import TestHost
 
@@ -209,17 +209,6 @@ def names(server):
 # Stops the copy while the large file is under way.
 FREEZE = f"""setsid nohup sh -c 'until ls /mnt/var/lib/docker.incoming/volumes/one/_data/.[ls]*; do
 sleep 0.02; done; systemctl kill -s STOP {UNIT}; touch /root/frozen' >/dev/null 2>&1 &"""
-
-
-def changing(server):
-    return server.sh(f"systemctl is-active -q {UNIT}")[0] == 0
-
-
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.1)
 
 
 def test_running_containers_are_not_stopped_unasked(operator, server, volumes):

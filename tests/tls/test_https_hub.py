@@ -17,12 +17,8 @@ certificate: {mode: internal}
 
 @pytest.fixture(scope="module")
 def hub(_alone, operator, tmp_path_factory):
-    made = Hub(operator, tmp_path_factory.mktemp("hub"), "tls-hub", KEYS)
-    made.remove()
-    try:
+    with Hub(operator, tmp_path_factory.mktemp("hub"), "tls-hub", KEYS) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.mark.parametrize("runbook", RUNBOOKS)

@@ -19,12 +19,8 @@ BEN, ADA = f"https://ben.{NAME}", f"https://ada.{NAME}"
 
 @pytest.fixture(scope="module")
 def hub(_alone, operator, tmp_path_factory):
-    made = Hub(operator, tmp_path_factory.mktemp("names"), "tls-names", KEYS)
-    made.remove()
-    try:
+    with Hub(operator, tmp_path_factory.mktemp("names"), "tls-names", KEYS) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

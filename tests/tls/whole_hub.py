@@ -37,6 +37,14 @@ class Hub:
         host.root = False
         return trust_of(self.site, Door.of(host.run(question(self.site))).root)
 
+    def __enter__(self) -> Hub:
+        """Nothing of an earlier one is left."""
+        self.remove()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
     def remove(self) -> None:
         """With its data."""
         done = self.operator.call(sys.executable, "-m", "cyberhubs_lib", "demo", "--down", "--data",
