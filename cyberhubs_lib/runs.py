@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import nbformat
 
 RUNS = REPOSITORY / "runs"
+WRITING_SECONDS = 2  # in which a notebook is written
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,24 @@ class Record:
         return self.path.stem.partition("_")[2]
 
     def read(self) -> nbformat.NotebookNode:
-        """The notebook. Raises RunFailed for a file that a killed run left half-written."""
+        """The notebook. Raises RunFailed for a file that a killed run left half-written.
+
+        JupyterLab and papermill write over the old file: one that is no notebook may be one soon.
+        """
         import nbformat  # takes a second to import: not for commands that run nothing
 
-        try:
-            return nbformat.read(self.path, as_version=4)
-        except (ValueError, nbformat.reader.NotJSONError) as error:
-            raise RunFailed(
-                f"{self.path} is not a notebook: {str(error)[:100]}",
-                expected="an executed runbook",
-                todo="a run that was killed may leave such a file; remove it",
-            ) from None
+        end = time.monotonic() + WRITING_SECONDS
+        while True:
+            try:
+                return nbformat.read(self.path, as_version=4)
+            except (ValueError, nbformat.reader.NotJSONError) as error:
+                if time.monotonic() > end:
+                    raise RunFailed(
+                        f"{self.path} is not a notebook: {str(error)[:100]}",
+                        expected="an executed runbook",
+                        todo="a run that was killed may leave such a file; remove it",
+                    ) from None
+            time.sleep(0.1)
 
     def reports(self) -> Iterator[dict[str, object]]:
         """The reports that its cells published, first to last."""
