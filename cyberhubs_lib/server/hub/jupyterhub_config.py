@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, "/srv/hub")  # the modules beside this file
 from access import CHECK_USER
+from aiohttp import ClientTimeout
 from authenticators import AUTHENTICATORS
 from door import Door, rules_of
 from limited import MINUTE, Limited
@@ -64,6 +65,10 @@ c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = "http://proxy-api:8001"
 c.ConfigurableHTTPProxy.auth_token = secret("proxy_token")
 c.JupyterHub.last_activity_interval = 10  # a restarted proxy learns its routes again this often
+# A hub made anew asks running servers at once, and may not be on their networks yet: such a request
+# is never answered, and must not hold up the next one. All that the hub itself asks is near.
+c.JupyterHubHTTPClient.session_options = {"timeout": ClientTimeout(total=300, sock_connect=2)}
+c.JupyterHub.init_spawners_timeout = 30  # until it has asked, it says of servers that none runs
 
 # Pages: three of JupyterHub's, each with a few lines more.
 c.JupyterHub.template_paths = ["/srv/hub/templates"]
