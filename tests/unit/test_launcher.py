@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ LAUNCHER = Path(__file__).parents[2] / "cyberhubs"
 # The programs the launcher may really use; all others are absent unless a test fakes them.
 REAL = [
     *("sh", "cat", "cksum", "dirname", "readlink", "mkdir", "rm", "seq", "sleep", "env", "tail"),
-    *("setsid", "nohup", "touch"),
+    *("setsid", "nohup", "touch", "flock"),
 ]
 PYTHON_FAKE = """\
 echo "python $*" >> "$CALLS"
@@ -132,6 +133,17 @@ def test_a_half_made_environment_is_made_again(machine: Machine) -> None:
     (machine.root / "pip-fails").unlink()
     assert machine.run("setup").returncode == 0
     assert machine.calls.count("-m venv") == 2
+
+
+def test_of_two_commands_at_once_one_makes_it_and_the_other_waits(machine: Machine) -> None:
+    slow = PYTHON_FAKE.replace('*"pip install"*)', '*"pip install"*) sleep 1;')
+    assert slow != PYTHON_FAKE
+    machine.fake("python3", slow)
+    with ThreadPoolExecutor() as both:
+        done = list(both.map(machine.run, ["setup", "setup"]))
+    assert [each.returncode for each in done] == [0, 0], done
+    assert machine.calls.count("pip install") == 1
+    assert "waiting" in done[0].stderr + done[1].stderr
 
 
 def test_uv_is_preferred(machine: Machine) -> None:
