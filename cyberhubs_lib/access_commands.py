@@ -6,7 +6,8 @@ import argparse
 
 from .access import REFUSED, ask, explained
 from .errors import SettingsError
-from .host import Host, connect
+from .host import Host
+from .machine import hub_machine
 from .params import AccessParams, check
 from .recipes.manage_access import logins
 from .site import Site
@@ -51,8 +52,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def access(args: argparse.Namespace) -> int:
     """Carry it out on the site's running hub. Exit code 3: that login may not come in."""
     site = load_site(args.site)
-    host = connect(site.host or "localhost", site.identity_file or None, site.accept_new_host_key)
-    host.root = not host.is_local or site.data_root.startswith("/")
+    host = hub_machine(site)
     if args.action in DONE:
         return _edit(host, site, args.action, _named(args))
     if args.action == "explain":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from .errors import SettingsError
-from .host import LIVE, connect
+from .host import LIVE
+from .machine import hub_needs_root, machine
 from .params import check, injected
 from .runbook import Run
 from .sitefile import load_site
@@ -20,20 +20,12 @@ def start(name: str, **given: object) -> Run:
     name, found = entry(name)
     params = check(found.params, {**_stray(found), **_from_environment(found, given)})
     site = load_site(params.site)
-    target = params.host or site.host
-    if not target:
-        raise SettingsError(
-            "no host is named",
-            expected="-p host user@name, or `host:` in the site file",
-            todo="there is no default host: a runbook changes the machine it is given",
-        )
     # runbooks in a row share a connection; in JupyterLab to begin again is to log in again
     again = LIVE not in os.environ
-    host = connect(target, site.identity_file or None, site.accept_new_host_key, again)
+    host = machine(site, params.host, again)
     host.runbook = name
     host.service_user = site.service_user
-    in_volume = host.is_local and not site.data_root.startswith("/")  # the demo: no root needed
-    host.root = found.root == "always" or (found.root == "remote" and not in_volume)
+    host.root = found.root == "always" or (found.root == "remote" and hub_needs_root(host, site))
     return Run(name, host, site, params, found.recipe(host.facts, site, params))
 
 

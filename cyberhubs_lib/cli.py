@@ -9,7 +9,8 @@ import sys
 from . import access_commands, demo, drift
 from .compose import REMOVE_NETWORKS, REMOVE_SERVERS, compose
 from .errors import CyberhubsError, LocalFileError
-from .host import PASSWORD_VARIABLE, connect
+from .host import PASSWORD_VARIABLE
+from .machine import hub_machine, machine
 from .params import describe
 from .runs import parse_parameters, run_and_tell
 from .shell import sh
@@ -110,8 +111,7 @@ def _ask_password(site_name: str, target: str) -> None:
         return
     site = load_site(site_name)
     if target or site.host:
-        found = target or site.host
-        host = connect(found, site.identity_file or None, site.accept_new_host_key)
+        host = machine(site, target)
         if host.facts.sudo == "password":
             os.environ[PASSWORD_VARIABLE] = host.sudo_password()
 
@@ -136,8 +136,7 @@ def _drift(args: argparse.Namespace) -> int:
 
 def _hub(args: argparse.Namespace) -> int:
     site = load_site(args.site)
-    host = connect(site.host or "localhost", site.identity_file or None, site.accept_new_host_key)
-    host.root = not host.is_local or site.data_root.startswith("/")
+    host = hub_machine(site)
     script = f"({compose(site, host.facts)}{HUB_COMMANDS[args.action]}) 2>&1"
     if args.action == "down":  # a network goes only when nobody is on it
         script = (

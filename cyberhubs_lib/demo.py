@@ -38,7 +38,7 @@ def up(name: str, port: int | None) -> int:
 def _trial(name: str) -> Site:
     """The site, if it is a trial on this machine: nothing else is put up or removed here."""
     site = load_site(name)
-    if site.host != "localhost" or site.data_root.startswith("/") or not site.login.standin:
+    if site.host != "localhost" or not site.in_volume or not site.login.standin:
         raise SettingsError(
             f"the site {site.name} is not a demo",
             expected="host: localhost, a Docker volume as data_root, accounts of the stand-in",

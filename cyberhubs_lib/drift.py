@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .errors import CyberhubsError
 from .execute import Kernel
+from .host import LOCAL
 from .report import Report, Row
 from .runs import Record, run
 from .site import Site
@@ -14,9 +15,14 @@ DEVIATES = ("would change", "unknown", "failed")
 
 
 def host_runbooks(site: Site) -> list[str]:
-    """Those that prepare the machine. Data in a Docker volume (the demo) need no disk."""
+    """Those that prepare the machine: none where the demo runs, which leaves it as it is.
+
+    Data in a Docker volume need no disk.
+    """
+    if site.host in LOCAL and site.in_volume:
+        return []
     names = [name for name, entry in RUNBOOKS.items() if entry.root == "always"]
-    return [n for n in names if site.data_root.startswith("/") or n != "03_prepare_storage"]
+    return [n for n in names if not (site.in_volume and n == "03_prepare_storage")]
 
 
 def site_runbooks(site: Site) -> list[str]:

@@ -19,6 +19,7 @@ from .ssh import Ssh, kept
 from .transport import Local, Result, Transport
 
 PASSWORD_VARIABLE = "CYBERHUBS_SUDO_PASSWORD"
+LOCAL = ("localhost", "127.0.0.1")  # the operator's own machine, without ssh
 LIVE = "JPY_SESSION_NAME"  # jupyter_server sets it for kernels of JupyterLab; papermill does not
 
 
@@ -201,6 +202,6 @@ def connect(
 
     `again`: by the connection that this process has to it already, if there is one.
     """
-    if target in ("localhost", "127.0.0.1"):
+    if target in LOCAL:
         return Host(Local())
     return Host((kept if again else Ssh)(target, identity_file, accept_new))

@@ -14,7 +14,7 @@ RELAY_PORT = 3128  # of the service `egress`, in compose.yaml
 
 def data_root(site: Site, facts: Facts) -> str:
     """The directory on the host; a Docker volume's is below Docker's own."""
-    if site.data_root.startswith("/"):
+    if not site.in_volume:
         return site.data_root
     return f"{facts.docker_root or '/var/lib/docker'}/volumes/{site.data_root}/_data"
 
@@ -88,7 +88,7 @@ def _variables(site: Site) -> dict[str, str]:
 
 def propagation(site: Site) -> str | None:
     """systemd makes / and what is mounted below it shared; a Docker volume need not be."""
-    return "rslave" if site.data_root.startswith("/") else None
+    return None if site.in_volume else "rslave"
 
 
 def _login(site: Site) -> dict[str, object]:

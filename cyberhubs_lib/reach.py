@@ -8,6 +8,7 @@ import socket
 from fabric import Connection
 
 from .check import Check
+from .host import LOCAL
 from .loopback import localhost_names
 from .report import Row
 from .site import Site
@@ -17,7 +18,6 @@ from .transport import Result
 SECONDS = 5
 # shell text: the host's own addresses, one a line
 OWN = "ip -o addr show scope global 2>/dev/null | tr -s ' ' | cut -d' ' -f4 | cut -d/ -f1"
-HERE = ("localhost", "127.0.0.1")
 
 
 @localhost_names()
@@ -31,7 +31,7 @@ def addresses(name: str) -> set[str]:
 
 def by_ssh(target: str) -> set[str]:
     """The addresses at which ssh finds the host; ~/.ssh/config counts."""
-    return {"127.0.0.1", "::1"} if target in HERE else addresses(Connection(target).host)
+    return {"127.0.0.1", "::1"} if target in LOCAL else addresses(Connection(target).host)
 
 
 def verdict(found: set[str], own: set[str], ssh: set[str]) -> tuple[str, str]:
@@ -76,7 +76,7 @@ def leads_to_host(site: Site, target: str, hard: bool) -> Check:
 
     def expect(answer: Result) -> tuple[bool, str]:
         own, found = set(answer.out.split()), addresses(site.public_name)
-        if target in HERE:
+        if target in LOCAL:
             own |= {address for address in found if _loopback(address)}
         status, words = verdict(found, own, by_ssh(target))
         return status == "ok", f"{status} {words}"

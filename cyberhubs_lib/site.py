@@ -166,7 +166,7 @@ class Site(Part):
 
     @model_validator(mode="after")
     def _limits_have_a_disk(self) -> Site:
-        if self.limits.disk and not self.data_root.startswith("/"):
+        if self.limits.disk and self.in_volume:
             raise ValueError("limits.disk needs a data_root that is a path, like /mnt")
         return self
 
@@ -219,6 +219,11 @@ class Site(Part):
     def speaks_https(self) -> bool:
         """Whether the hub's own front door does, and not another server before it."""
         return self.certificate_mode in OURS
+
+    @property
+    def in_volume(self) -> bool:
+        """Whether users' files are in a Docker volume (a name without a slash), as the demo's are."""
+        return not self.data_root.startswith("/")
 
     @property
     def project(self) -> str:

@@ -72,7 +72,7 @@ def _lists(site: Site, home: str, owner: str) -> list[Resource]:
 
 def _requirements(site: Site, facts: Facts) -> list[Check]:
     first = [docker_answers(facts), account_exists(facts), *login_requirements(site)]
-    if not site.data_root.startswith("/"):
+    if site.in_volume:
         return first
     root = data_root(site, facts)
     there = sh("ls -d {}/data {}/user {}/jupyterhub_users", root, root, root)

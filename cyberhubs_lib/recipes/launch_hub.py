@@ -34,7 +34,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     digests = settings_of(site, facts)
     unwanted = tuple(name for name in OPTIONAL if name not in services(site))
     volume: list[Resource] = []
-    if not site.data_root.startswith("/"):
+    if site.in_volume:
         owner = f"{site.uid}:{site.gid}"
         volume = [DataVolume(site.data_root, owner, context("hub", site).tag)]
     return Recipe(

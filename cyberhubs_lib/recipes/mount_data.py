@@ -28,7 +28,6 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     system = supported(facts)
     found = [remote(mount, site) for mount in site.mounts]
     kinds = {mount.kind for mount in site.mounts}
-    in_volume = not site.data_root.startswith("/")
     return Recipe(
         requirements=[
             _wanted(len(found)),
@@ -36,7 +35,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                 *[name for kind, (name, _) in PACKAGES.items() if kind in kinds], hard=True
             ),
             *[checks.place(mount.path) for mount in found],
-            *([checks.shared(site.data_root)] if found and not in_volume else []),
+            *([checks.shared(site.data_root)] if found and not site.in_volume else []),
         ],
         steps={
             "packages": system.packages(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..check import Check
-from ..errors import PreconditionFailed
 from ..facts import Facts
 from ..params import Params, StorageParams
 from ..resources.disks import Filesystem, look, usable
@@ -19,6 +18,7 @@ from . import disk_limits
 from .recipe import Recipe, supported
 from .storage_checks import checks
 
+STEPS = ("filesystem", "mount", "directories", "disk_limits", "docker")
 DROP_INS = [f"/etc/systemd/system/{s}.service.d/cyberhubs.conf" for s in ("containerd", "docker")]
 
 
@@ -27,12 +27,8 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     system = supported(facts)
     assert isinstance(params, StorageParams)
     root = site.data_root
-    if not root.startswith("/"):
-        raise PreconditionFailed(
-            f"data_root of site {site.name} is the Docker volume {root!r}: there is no disk to make",
-            expected="a path, for example /mnt",
-            todo="leave this runbook out, or change data_root in the site file",
-        )
+    if site.in_volume:
+        return Recipe([_no_path(root)], dict.fromkeys(STEPS, ()))
     volumes = _volumes(site, params)
     made = [volume for volume in volumes if volume.device]
     docker = _docker(volumes[0].mount, params) if volumes and site.storage.docker_data else []
@@ -55,6 +51,12 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         },
         checks=[*checks(root, volumes, bool(docker)), *disk_limits.checks(site)],
     )
+
+
+def _no_path(root: str) -> Check:
+    return Check("data_root", "true", lambda a: (False, f"the Docker volume {root}"),
+                 "a path, like /mnt", "there is no disk to prepare: leave this runbook out, or"
+                 " change data_root in the site file")  # fmt: skip
 
 
 def _volumes(site: Site, params: StorageParams) -> list[Volume]:
