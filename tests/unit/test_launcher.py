@@ -214,6 +214,14 @@ def test_docker_is_not_asked_for_help(machine: Machine) -> None:
     assert machine.run("runbook", "--site", "demo").returncode == 0
 
 
+def test_docker_is_not_installed_to_remove_nothing(machine: Machine) -> None:
+    machine.user(0)
+    done = machine.run("demo", "--down", "--data")
+    assert done.returncode == 0
+    assert "no demo to remove" in done.stderr
+    assert machine.calls == ""
+
+
 def test_docker_permission_denied(machine: Machine) -> None:
     machine.fake("docker", 'echo "Got permission denied while trying to connect" >&2; exit 1')
     machine.fake("dockerd", "exit 1")
