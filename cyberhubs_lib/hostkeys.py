@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import sys
 from pathlib import Path
 
 import paramiko
+from fabric import Connection
 
-from .errors import ConnectError
+from .errors import ConnectError, SettingsError
+
+# where ssh looks for host keys, if ~/.ssh/config does not say otherwise (ssh_config(5))
+KNOWN_HOSTS = {
+    "userknownhostsfile": "~/.ssh/known_hosts ~/.ssh/known_hosts2",
+    "globalknownhostsfile": "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2",
+}
 
 
 def fingerprint(key: paramiko.PKey) -> str:
     """SHA256:... as ssh-keygen -l prints it."""
     digest = hashlib.sha256(key.asbytes()).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def load_known_hosts(connection: Connection) -> None:
+    """Trust what the files say that ssh itself reads. Raises SettingsError for a broken one."""
+    for option, usual in KNOWN_HOSTS.items():
+        for name in connection.ssh_config.get(option, usual).split():
+            file = os.path.expanduser(name)
+            try:
+                if os.path.isfile(file):
+                    connection.client.load_system_host_keys(file)
+            except (paramiko.hostkeys.InvalidHostKey, ValueError, OSError) as error:
+                raise SettingsError(
+                    f"{name} cannot be used: {str(error)[:200]}",
+                    expected="one host and its key on each line",
+                    todo="remove the line that is broken",
+                ) from None
 
 
 class KeyPolicy(paramiko.MissingHostKeyPolicy):
@@ -41,7 +65,9 @@ class KeyPolicy(paramiko.MissingHostKeyPolicy):
         known = Path.home() / ".ssh" / "known_hosts"
         try:
             known.parent.mkdir(mode=0o700, exist_ok=True)
-            with known.open("a") as file:
+            before = known.read_bytes() if known.exists() else b""
+            with known.open("a") as file:  # the last line of a file that was edited may be open
+                file.write("\n" if before and not before.endswith(b"\n") else "")
                 file.write(line + "\n")
         except OSError as error:
             raise ConnectError(

@@ -12,7 +12,7 @@ from fabric import Config, Connection
 
 from .channels import Shells
 from .errors import ConnectError, ConnectionLost, SettingsError
-from .hostkeys import KeyPolicy, changed_key
+from .hostkeys import KeyPolicy, changed_key, load_known_hosts
 from .transport import Result, interpreter
 
 CONNECT_SECONDS = 10
@@ -45,7 +45,7 @@ class Ssh:
             options["key_filename"] = os.path.expanduser(identity_file)
         self.connection = _connection(target, options)
         for hop in _hops(self.connection):  # fabric itself would accept any key
-            _load_known_hosts(hop.client)
+            load_known_hosts(hop)
             hop.client.set_missing_host_key_policy(KeyPolicy(accept_new))
 
     def open(self) -> paramiko.Transport:
@@ -147,17 +147,6 @@ def _tune(transport: paramiko.Transport) -> None:
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
-def _load_known_hosts(client: paramiko.SSHClient) -> None:
-    try:
-        client.load_system_host_keys()
-    except (paramiko.hostkeys.InvalidHostKey, ValueError) as error:
-        raise SettingsError(
-            f"~/.ssh/known_hosts cannot be used: {str(error)[:200]}",
-            expected="one host and its key on each line",
-            todo="remove the line that is broken",
-        ) from None
-
-
 def _refused(c: Connection, error: Exception) -> ConnectError:
     """The error for a connection that did not come about."""
     where = f"{c.user}@{c.host}:{c.port}"
@@ -174,7 +163,8 @@ def _refused(c: Connection, error: Exception) -> ConnectError:
         return ConnectError(
             f"no address is known for the name {c.host!r}",
             expected="user@name:port, or an alias of ~/.ssh/config",
-            todo="check the spelling of the host",
+            todo="check the spelling of the host; an alias in a file that ~/.ssh/config includes is"
+            " not found: write user@name:port",
         )
     if isinstance(error, paramiko.SSHException):
         return ConnectError(

@@ -81,8 +81,28 @@ def test_unknown_host_key_is_refused_with_its_fingerprint(server, tmp_path, monk
 
 def test_new_host_key_is_accepted_if_the_site_says_so(server, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert connect(server.host, str(server.key), accept_new=True).facts.user == "debian"
+    known = tmp_path / ".ssh" / "known_hosts"
+    known.parent.mkdir()
+    _, kind, key, *_ = Path(server.known_hosts).read_text().split()
+    known.write_text(f"elsewhere {kind} {key}")  # edited by hand: no newline at the end
+    site = tmp_path / "mine.yaml"
+    site.write_text(f"host: {server.host}\nidentity_file: {server.key}\n")
+    with pytest.raises(ConnectError, match="is not known"):
+        start("00_start_here", site=str(site))
+    site.write_text(site.read_text() + "accept_new_host_key: true\n")
+    assert start("00_start_here", site=str(site)).host.facts.user == "debian"
     assert connect(server.host, str(server.key)).facts.user == "debian"  # known from now on
+    assert [line.split()[0] for line in known.read_text().splitlines()] == [
+        "elsewhere", f"[127.0.0.1]:{server.port}",
+    ]  # fmt: skip
+
+
+def test_host_keys_are_known_from_every_file_that_ssh_reads(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    mine = f"Host *\n  UserKnownHostsFile ~/mine {server.known_hosts}\n"
+    (tmp_path / ".ssh" / "config").write_text(mine)
+    assert connect(server.host, str(server.key)).facts.user == "debian"
 
 
 def test_a_new_host_key_that_cannot_be_kept_is_not_accepted(server, tmp_path, monkeypatch):
