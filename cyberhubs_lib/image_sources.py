@@ -61,15 +61,15 @@ def pull(client: docker.DockerClient, name: str, tell: Callable[[str], None]) ->
 
 def bottom(host: Host, client: docker.DockerClient, base: str, tell: Callable[[str], None]) -> str:
     """The image everything stands on: there, pulled, or made from Debian's packages."""
-    if base:  # the site names its own: then only that one
-        pull(client, base, tell)
-        return base
-    for name in (OFFICIAL, MADE):
+    for name in [base] if base else [OFFICIAL, MADE]:
         try:
             client.images.get(name)
         except ImageNotFound:
             continue
         return name
+    if base:  # the site names its own: then only that one
+        pull(client, base, tell)
+        return base
     try:
         pull(client, OFFICIAL, tell)
         return OFFICIAL

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 from ..check import Check
 from ..contexts import context, ours
 from ..facts import Facts
@@ -26,6 +28,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check("free for images", "df -Pk $(docker info -f '{{.DockerRootDir}}') | tail -1 |"
                   " tr -s ' ' | cut -d' ' -f4", _room, "at least 4 GiB",
                   "runbook 03 puts Docker's data on the data volume", hard=False),
+            *([_same_kind(facts)] if site.images.source == "copy" else []),
         ],
         steps={
             "base": [] if site.images.source == "pull" else [_ours("base", site)],
@@ -49,6 +52,14 @@ def _ours(name: str, site: Site) -> Resource:
     if site.images.source == "pull":
         return Pulled(found.tag)
     return kind[site.images.source](found, base)
+
+
+def _same_kind(facts: Facts) -> Check:
+    """An image holds programs for one kind of processor."""
+    here = platform.machine()
+    return Check("processor, for images made here", "true",
+                 lambda a: (facts.arch == here, facts.arch), here,
+                 "they would not run there: set images.source to `build` or `pull`")  # fmt: skip
 
 
 def _runs(tag: str) -> str:
