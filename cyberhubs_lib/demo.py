@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ruamel.yaml import YAML
 
+from .access import ask
 from .compose import REMOVE_NETWORKS, REMOVE_SERVERS
 from .engine import engine
 from .errors import PreconditionFailed, SettingsError
 from .host import Host, connect
 from .image_sources import bottom
+from .machine import hub_machine
 from .recipes.launch_hub import port_is_free
 from .runs import run_and_tell
 from .shell import sh
@@ -30,8 +34,9 @@ def up(name: str, port: int | None) -> int:
     run_and_tell(RUNBOOKS, {"host": "localhost", "site": name})
     print(f"\nThe hub is at {site.public_url}")
     print("Log in with the stand-in for GitHub: press the button of one of these accounts.")
-    for account in site.login.standin:
-        print(f"  {account.login:10} {role(site, account.login)}")
+    logins = [account.login for account in site.login.standin]
+    for found in ask(hub_machine(site), site, "explain", *logins)["logins"]:
+        print(f"  {found['login']:10} {role(found)}")
     return 0
 
 
@@ -76,17 +81,11 @@ def _base(site: Site) -> None:
         bottom(host, client, site.images.base, print)
 
 
-def role(site: Site, login: str) -> str:
-    """What the lists say of a login; like GitHub, the hub does not tell cases apart."""
-    admins, allowed, blocked = (
-        [name.lower() for name in names]
-        for names in (site.admins, site.allowed_users, site.blocked_users)
-    )
-    if login.lower() in blocked:
-        return "is blocked"
-    if login.lower() in admins:
-        return "may come in and is an administrator"
-    return "may come in" if login.lower() in allowed else "is on no list and is refused"
+def role(found: dict[str, Any]) -> str:
+    """What the hub says of a login, in a word: its lists decide, which may differ from the site's."""
+    if not found["allowed"]:
+        return f"is refused: {found['why']}"
+    return "may come in" + (" and is an administrator" if found["admin"] else "")
 
 
 def remember(name: str, public_url: str) -> None:

@@ -9,6 +9,7 @@ from trial import NAME, Person
 from cyberhubs_lib.runs import Record
 
 RUNBOOKS = ["00_start_here", "06_configure_hub", "08_get_images", "09_launch_hub"]
+REFUSED = "is refused: not on the list of allowed users"
 SERVICES = {"caddy", "proxy", "hub", "broker", "standin"}
 
 
@@ -38,7 +39,15 @@ def test_the_last_lines_tell_where_it_is_and_how_to_log_in(demo_hub):
     assert "Log in with the stand-in" in how
     assert ada.split(maxsplit=1) == ["ada", "may come in and is an administrator"]
     assert ben.split(maxsplit=1) == ["ben", "may come in"]
-    assert mallory.split(maxsplit=1) == ["mallory", "is on no list and is refused"]
+    assert mallory.split(maxsplit=1) == ["mallory", REFUSED]
+
+
+def test_the_last_lines_tell_what_the_lists_say_now(demo_hub):
+    demo_hub.access("allow", "mallory")
+    try:
+        assert demo_hub.again().splitlines()[-1].split(maxsplit=1) == ["mallory", "may come in"]
+    finally:
+        demo_hub.access("remove", "mallory")
 
 
 def test_the_records_are_executed_notebooks(demo_hub):

@@ -6,7 +6,6 @@ import pytest
 
 from cyberhubs_lib import demo
 from cyberhubs_lib.cli import main
-from cyberhubs_lib.site import Site
 from cyberhubs_lib.sitefile import load_site
 
 SITE = "host: localhost\ndata_root: trial-data\nlogin: {standin: [{login: ada}]}\n"
@@ -60,14 +59,12 @@ def test_a_taken_port_is_said_before_anything_is_built(site, capsys):
 
 
 @pytest.mark.parametrize(
-    ("login", "words"),
+    ("found", "words"),
     [
-        ("ADA", "may come in and is an administrator"),
-        ("ben", "may come in"),
-        ("Eve", "is blocked"),
-        ("mallory", "is on no list and is refused"),
+        ({"allowed": True, "admin": True}, "may come in and is an administrator"),
+        ({"allowed": True, "admin": False}, "may come in"),
+        ({"allowed": False, "admin": False, "why": "blocked"}, "is refused: blocked"),
     ],
 )
-def test_what_the_lists_say_of_an_account(login, words):
-    lists = {"admins": ["Ada", "eve"], "allowed_users": ["Ben"], "blocked_users": ["EVE"]}
-    assert demo.role(Site(**lists), login) == words
+def test_what_the_hub_says_of_an_account(found, words):
+    assert demo.role(found) == words
