@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from .errors import BookFailed
 from .host import PASSWORD_VARIABLE
+from .params import LOGINS, AccessParams
 from .passwords import PASSWORDS
 from .recipes.login_secrets import SECRET_VARIABLE
 from .report import MIME
@@ -28,6 +29,16 @@ EVERYWHERE = {"root", "debian", "ubuntu", "admin", "centos", "docker", "ec2-user
 SECRET = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bgh[oprsu]_[A-Za-z0-9]{36}")
 IPV4 = re.compile(r"(?<![A-Za-z0-9.])\d{1,3}(\.\d{1,3}){3}(?![A-Za-z0-9]|\.\d)")
 IPV6 = re.compile(r"(?<![A-Za-z0-9.:])[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?![A-Za-z0-9])")
+# user@machine: who made a change, where data come from; not the digest of an image
+AT = re.compile(r"([A-Za-z0-9._-]+)@(?!sha256)([A-Za-z0-9._-]+)")
+LISTS = (
+    "admins",
+    "allowed_users",
+    "blocked_users",
+    "recorded_users",
+    "members",
+)  # runbook 10's rows
+ACCOUNT = re.compile(r"\baccount ([^;\s]+)")  # of the login's provider, as runbook 10 explains it
 Change = Callable[[str], str]
 
 
@@ -61,25 +72,47 @@ def _logins(site: Site, nb: NotebookNode) -> list[str]:
     found = [*site.admins, *site.allowed_users, *site.blocked_users, site.service_user]
     found += [account.login for account in people] + [account.name for account in people]
     found += [target.rpartition("@")[0] for target in _targets(site, nb)]
-    for report in _reports(nb):  # the account behind an alias of ~/.ssh/config
-        found += [row["was"].split(" ")[0] for row in report["rows"] if row["label"] == "login"]
-    return found
+    given = _given(nb)
+    for name, field in AccessParams.model_fields.items():
+        if name == "rename" or any(getattr(m, "pattern", "") == LOGINS for m in field.metadata):
+            found += re.split(r"[\s,:@]+", str(given.get(name, "")))
+    for row in _rows(nb):
+        if row["label"] == "login":  # the account behind an alias of ~/.ssh/config
+            found.append(row["was"].split(" ")[0])
+        if row["label"] in LISTS and row["was"] != "nobody":
+            found += row["was"].partition(" and ")[0].split(", ")
+        found += ACCOUNT.findall(row["was"])
+    return found + [user for text in _said(nb) for user, _ in AT.findall(text)]
 
 
 def _hosts(site: Site, nb: NotebookNode) -> list[str]:
     targets = _targets(site, nb)
-    return targets + [re.sub(r":\d+$", "", t.rpartition("@")[2]).strip("[]") for t in targets]
+    found = targets + [re.sub(r":\d+$", "", t.rpartition("@")[2]).strip("[]") for t in targets]
+    found += [m.source.rpartition("@")[2].partition(":")[0] for m in site.mounts if ":" in m.source]
+    return found + [machine for text in _said(nb) for _, machine in AT.findall(text)]
 
 
 def _targets(site: Site, nb: NotebookNode) -> list[str]:
-    return [site.host, str(nb.metadata.get("papermill", {}).get("parameters", {}).get("host", ""))]
+    return [site.host, str(_given(nb).get("host", ""))]
 
 
-def _reports(nb: NotebookNode) -> Iterator[dict[str, Any]]:
+def _given(nb: NotebookNode) -> dict[str, Any]:
+    return dict(nb.metadata.get("papermill", {}).get("parameters", {}))
+
+
+def _rows(nb: NotebookNode) -> Iterator[dict[str, str]]:
     for cell in nb.cells:
         for output in cell.get("outputs", []):
-            if MIME in output.get("metadata", {}):
-                yield output["metadata"][MIME]
+            yield from output.get("metadata", {}).get(MIME, {}).get("rows", [])
+
+
+def _said(nb: NotebookNode) -> Iterator[str]:
+    """What its cells printed: tables, errors, text."""
+    for row in _rows(nb):
+        yield from row.values()
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            yield str(output.get("evalue", "")) + str(output.get("text", ""))
 
 
 def _address(found: re.Match[str]) -> str:

@@ -18,9 +18,7 @@ def machine(site: Site, target: str = "", again: bool = False) -> Host:
             expected="`host:` in the site file, or -p host user@name for a runbook",
             todo="there is no default host: whatever acts on a machine is given one",
         )
-    return connect(
-        target or site.host, site.identity_file or None, site.accept_new_host_key, again
-    )
+    return connect(target or site.host, site.identity_file or None, site.accept_new_host_key, again)
 
 
 def hub_needs_root(host: Host, site: Site) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -188,6 +189,38 @@ def test_host_of_the_run_and_account_behind_an_alias_are_hidden(tmp_path):
     assert "carol" not in shown
     assert "other.example" not in shown
     assert 'host: str = \\"host\\"' in shown
+
+
+def test_whom_runbook_10_and_the_mounts_name_is_hidden(tmp_path):
+    mount = {"path": "data/sky", "kind": "nfs", "source": "archive.example.org:/sky"}
+    site = Site.model_validate({"docs": {"hide": ["logins", "hosts"]}, "mounts": [mount]})
+    rows = [
+        Row("allowed_users", "eve, frank and 3 more"),
+        Row("grace", "may enter: administrator; account github:4711; allow by joe@laptop"),
+        Row("mount", "hubdata@tape.example.org:/srv, archive.example.org:/sky"),
+        Row("image", "debian:trixie@sha256:a292"),
+    ]
+    nb = executed(*rows, given='allow = "grace"')
+    nb.metadata["papermill"]["parameters"] = {"allow": "grace, @Heidi", "rename": "ivan:judy"}
+    nb.cells[-1].outputs.append(
+        new_output("error", ename="HostBusy", evalue="changed by mike@desk", traceback=[])
+    )
+    shown = text(page(STEM, "mine", site, keep(nb, tmp_path)))
+    for name in (
+        "eve",
+        "frank",
+        "grace",
+        "4711",
+        "joe",
+        "laptop",
+        "tape",
+        "archive",
+        "mike",
+        "desk",
+    ):
+        assert not re.search(rf"\b{name}\b", shown), name
+    assert hider(site, nb)("heidi ivan judy") == "login login login"
+    assert "debian:trixie@sha256:a292" in shown
 
 
 def test_a_login_that_is_also_a_tag_leaves_the_table_whole(tmp_path):
