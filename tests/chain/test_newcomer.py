@@ -1,50 +1,16 @@
 """What a newcomer does: one command, in a fresh copy on a machine that has only git and Python."""
 
 import re
-import subprocess
 
 import pytest
-from testhost.testhost import TestHost
-
-from cyberhubs_lib.site import REPOSITORY
-
-# What git does not keep; a checkout without .git does as well.
-NOT_OURS = [
-    ".git",
-    ".venv",
-    "runs",
-    "_build",
-    "*_cache",
-    "__pycache__",
-    ".hypothesis",
-    "*.local.yaml",
-]
-
-
-def ssh(server, command, sent=b""):
-    """The newcomer's own session: exit code and all that was printed."""
-    done = subprocess.run([*server.ssh_command(), command], input=sent,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
-    return done.returncode, done.stdout.decode()
+from testhost.newcomer import demo, newcomer
 
 
 @pytest.fixture(scope="module")
 def machine():
-    """Fresh Debian 13 with a copy of this repository; the newcomer is `debian`, who may use sudo."""
-    tar = ["tar", "-c", *[f"--exclude={name}" for name in NOT_OURS], "."]
-    copy = subprocess.run(tar, cwd=REPOSITORY, stdout=subprocess.PIPE, check=True).stdout
-    with TestHost.up("newcomer", disk_gib=0) as server:
-        code, out = server.sh("apt-get -q update && apt-get -qy install --no-install-recommends"
-                              " git python3 curl")  # fmt: skip
-        assert code == 0, out
-        code, out = ssh(server, "mkdir cyberhubs && tar -x -C cyberhubs", copy)
-        assert code == 0, out
-        yield server
-
-
-def demo(server, *words):
-    """`./cyberhubs demo` in the clone."""
-    return ssh(server, " ".join(["cd cyberhubs && ./cyberhubs demo", *words]))
+    """The newcomer's."""
+    with newcomer() as made:
+        yield made
 
 
 def test_one_command_brings_up_a_hub(machine):
