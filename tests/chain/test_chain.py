@@ -10,6 +10,7 @@ import rehearsal
 from browser import WAIT, Notebook, arrive, choose, drawn, log_in, new_notebook, page_of, visit
 from laws import at_work, changed, kill_at_each_cell, kill_when, planned, until
 from playwright.sync_api import expect
+from processes import shown_in_processes
 from roll_back import differences, roll_back, state
 from testhost.testhost import TestHost
 
@@ -330,12 +331,14 @@ def test_the_client_secret_goes_from_a_private_file_to_a_private_file(chain, tmp
     file.chmod(0o644)
     assert "can be read by others" in configure().out
     file.chmod(0o600)
-    done = configure()
-    assert done.code == 0, done.out
-    path = "/opt/cyberhubs/github/secrets/oauth_client_secret"
-    assert server.sh(f"stat -c %a {path}; cat {path}")[1] == f"600\n{canary}"
     other = "canary-by-variable-0815"
-    assert configure(CYBERHUBS_CLIENT_SECRET=other).rows("changed") == [f"file {path}"]
+    with shown_in_processes(canary, other) as shown:
+        done = configure()
+        assert done.code == 0, done.out
+        path = "/opt/cyberhubs/github/secrets/oauth_client_secret"
+        assert server.sh(f"stat -c %a {path}; cat {path}")[1] == f"600\n{canary}"
+        assert configure(CYBERHUBS_CLIENT_SECRET=other).rows("changed") == [f"file {path}"]
+    assert shown == []
     for secret in (canary, other):
         assert secret not in "".join(p.read_text() for p in (operator.home / "runs").iterdir())
         assert server.sh(f"{READABLE} -exec grep -lsF {secret} {{}} +")[1] == ""
@@ -352,9 +355,11 @@ def test_a_service_account_of_its_own_and_sudo_with_a_password(chain, tmp_path, 
     dry = operator.papermill("06_configure_hub", env=env, site=str(site), dry_run="true")
     assert "account astro" in dry.rows("failed")
     assert "directory /opt/cyberhubs/astro/hub" in dry.rows("unknown")
-    for name in ("02_prepare_os", "04_install_docker", "06_configure_hub", "08_get_images"):
-        done = operator.papermill(name, env=env, site=str(site))
-        assert done.code == 0, done.out
+    with shown_in_processes(canary) as shown:
+        for name in ("02_prepare_os", "04_install_docker", "06_configure_hub", "08_get_images"):
+            done = operator.papermill(name, env=env, site=str(site))
+            assert done.code == 0, done.out
+    assert shown == []
     assert server.sh("stat -c %U /opt/cyberhubs/astro/secrets/proxy_token")[1] == "astro\n"
     os.environ[PASSWORD_VARIABLE] = canary
     try:
