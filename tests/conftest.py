@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -87,12 +88,19 @@ class Operator:
         (ssh / "config").write_text(f'Host *\n  IdentityFile "{server.key}"\n')
 
     def call(self, *command: str, timeout: float = 1200, **env: str) -> Done:
-        """Run a command to its end; output and errors together."""
-        done = subprocess.run(
-            command, cwd=REPOSITORY, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment(**env),
+        """Run a command to its end; output and errors together. If it hangs, its children end too."""
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env=self.environment(**env), start_new_session=True,
         )  # fmt: skip
-        return Done(done.returncode, done.stdout)
+        try:
+            out, _ = process.communicate(timeout=timeout)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, _ = process.communicate()
+            print(f"{' '.join(command)} was ended; it had printed:\n{out[-2000:]}")
+            raise
+        return Done(process.returncode, out)
 
     def environment(self, **more: str) -> dict[str, str]:
         """The operator's environment."""

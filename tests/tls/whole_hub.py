@@ -48,5 +48,5 @@ class Hub:
     def remove(self) -> None:
         """With its data."""
         done = self.operator.call(sys.executable, "-m", "cyberhubs_lib", "demo", "--down", "--data",
-                                  "--site", str(self.file))  # fmt: skip
+                                  "--site", str(self.file), timeout=300)  # fmt: skip
         assert done.code == 0, done.out
