@@ -9,6 +9,7 @@ from ..compose import compose
 from ..contexts import context
 from ..facts import Facts
 from ..front_door import bind_address, http_port, ports
+from ..host import LOCAL
 from ..params import Params
 from ..proof import proof
 from ..rendered import OPTIONAL, files, services, settings_of
@@ -63,7 +64,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
 
 def _public(site: Site, host: str) -> Callable[[Result], tuple[bool, str]]:
     """A loopback address would lead the proof, and its token, to the operator's own machine."""
-    here = host in ("localhost", "127.0.0.1")
+    here = host in LOCAL
     loopback = bind_address(site).startswith("127.")
     return lambda answer: (here or not loopback, site.public_url)
 
