@@ -7,6 +7,9 @@ import subprocess
 import pytest
 from trial import PROJECT, Person
 
+from cyberhubs_lib.contexts import context
+from cyberhubs_lib.sitefile import load_site
+
 MIB = 2**20
 
 
@@ -124,7 +127,7 @@ def test_memory_and_size_stay_small(demo_hub):
         memory = demo_hub.services()[name].stats(stream=False)["memory_stats"]
         used += memory["usage"] - memory["stats"].get("inactive_file", 0)  # as `docker stats`
     assert used <= 250 * MIB
-    (corehub,) = demo_hub.engine.images.list("cyberhubs/corehub")
+    corehub = demo_hub.engine.images.get(context("corehub", load_site("demo")).tag)
     assert corehub.attrs["Size"] <= 900e6
 
 

@@ -49,7 +49,7 @@ def server(operator):
 def key(server):
     code, out = server.sh(REPOSITORY)
     assert code == 0, out
-    (found,) = re.findall(r"(?m)^[0-9A-F]{40}$", out)  # gpg talks before and after it
+    (found,) = set(re.findall(r"\b[0-9A-F]{40}\b", out))  # gpg talks meanwhile, of it too
     return found
 
 
