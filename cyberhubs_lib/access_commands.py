@@ -112,7 +112,7 @@ def _apply(host: Host, site: Site, confirm: bool) -> int:
     if not confirm:
         print("if the lists are right: ./cyberhubs access apply --confirm --site " + site.name)
         return REFUSED
-    ask(host, site, "confirm")
+    ask(host, site, "confirm", *held)
     print("confirmed: they stop within seconds")
     return 0
 

@@ -126,10 +126,11 @@ class Confirmed(Resource):
         return {"waiting": ", ".join(held) or "nobody"}
 
     def change(self, was: State) -> str:
-        """Confirm the lists as they are, and wait until the watch has done it."""
+        """Confirm for those who were shown, and wait until the watch has done it."""
+        names = (was or {})["waiting"].split(", ")
         waits = f"({self.manage}show) | grep -q '\"held\": \\[\\]'"
         return (
-            f"({self.manage}confirm)\nn=0\n"
+            f"({self.manage}confirm " + " ".join(sh("{}", name) for name in names) + ")\nn=0\n"
             f"until {waits} || [ $n -ge 30 ]; do sleep 1; n=$((n + 1)); done"
         )
 

@@ -163,9 +163,20 @@ def test_a_window_closes_once(folder, on_close, then):
     names = changes.close_window(folder, late, "hub")
     assert names == (["rita"] if on_close == "allow" else [])
     assert decide("rita", read(folder), late).rule == then
+    assert changes.confirmed(folder) == (set() if on_close == "allow" else {"rita"})
     assert decide("mallory", read(folder), NOW).rule == "unlisted"  # a clock set back opens nothing
     assert changes.close_window(folder, late, "hub") == []
     assert [e.what for e in ledger.entries(folder)][-1] == f"window closed, on close {on_close}"
+
+
+def test_a_confirmation_is_for_those_who_were_named(folder):
+    changes.confirm(folder, ["ben"], "joe")
+    changes.confirm(folder, ["carl"], "joe")
+    changes.unconfirm(folder, {"ben"})  # there is a newer one
+    assert changes.confirmed(folder) == {"ben", "carl"}
+    changes.unconfirm(folder, {"ben", "carl"})
+    assert not (folder / "confirmed").exists()
+    assert [e.logins for e in ledger.entries(folder)] == [("ben",), ("carl",)]
 
 
 def test_time_never_goes_back(tmp_path):

@@ -90,12 +90,45 @@ class Access(RuleBasedStateMachine):
         self.unreadable.discard(name)
         self.write(name, logins)
 
+    @rule(stop=st.sets(st.sampled_from(LOGINS)), restarted=st.booleans())
+    def a_slip_of_the_hand(self, stop, restarted):
+        for name in NAMES:
+            self.edit_by_hand(name, set(LOGINS) if name == "allowed_users" else set())
+        self.settle()
+        self.all_log_in(True)
+        self.edit_by_hand("allowed_users", set())
+        self.settle()
+        if restarted:
+            self.restart()
+        for login in stop & set(self.hub.users):
+            self.hub.users[login] = Person(login)  # stopped by its owner
+        self.settle()
+
     @rule()
-    def a_slip_of_the_hand(self):
+    def a_review_and_a_slip_later(self):
+        self.edit_by_hand("allowed_users", set())
+        self.open_window(1, "review")
+        self.all_log_in(True)
+        self.time_passes(1)
+        self.settle()
+        self.the_review()
         self.all_log_in(True)
         self.settle()
-        self.edit_by_hand("admins", set())
         self.edit_by_hand("allowed_users", set())
+        self.settle()
+
+    @rule()
+    def the_review(self):
+        self.edit_by_hand("allowed_users", self.lists["allowed_users"] | self.recorded)
+
+    @rule()
+    def confirm(self):
+        held = self.watch.verdict.held
+        if held:
+            changes.confirm(self.folder, held, "test")
+            self.settle()
+            left = {n for n in held if n in self.hub.users and not self.model(n)}
+            assert not left or self.unreadable
 
     @rule(name=st.sampled_from(NAMES))
     def spoil(self, name):
@@ -156,11 +189,23 @@ class Access(RuleBasedStateMachine):
 
     @rule()
     def look(self):
+        held, users = self.watch.verdict.held, dict(self.hub.users)
+        may_stop = changes.confirmed(self.folder) | (self.recorded if self.closes() else set())
         # in a thread: where Playwright was used this one has a loop for ever
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, self.watch.look()).result()
-        if self.window and self.time.time >= self.window[0] and not self.unreadable:
+        if self.closes():
             self.close()
+        stopped = {name for name, person in users.items() if person.running} - set(self.hub.users)
+        unconfirmed = stopped - may_stop
+        assert len(unconfirmed) <= 3
+        for name in unconfirmed & set(held):
+            assert name in self.lists["blocked_users"]
+            assert held[name].rule != "blocked"
+
+    def closes(self):
+        """Whether the next look closes the window."""
+        return self.window and self.time.time >= self.window[0] and not self.unreadable
 
     def close(self):
         """The model's own closing of the window."""
@@ -174,14 +219,17 @@ class Access(RuleBasedStateMachine):
     @rule()
     def settle(self):
         to_stop = {n for n, p in self.hub.users.items() if p.running and not self.model(n)}
-        at_once = not self.watch.verdict.refused  # all of them by what happened since the last look
+        # all of them by what happened since the last look, and nobody was told of it
+        verdict, told = self.watch.verdict, changes.confirmed(self.folder) or self.closes()
+        at_once = not verdict.refused and not verdict.held and not told
         for _ in range(4):
             self.look()
         if self.unreadable:
             return
         left = {n for n in self.hub.users if not self.model(n)}
         assert left == set(self.watch.status["held"])
-        if at_once and not self.recorded:  # who goes as the window closes is no slip of the hand
+        assert not changes.confirmed(self.folder)
+        if at_once:
             assert left == (to_stop if len(to_stop) > 3 else set())
         for name, person in self.hub.users.items():
             assert name in left or person.admin == (name in self.lists["admins"])

@@ -31,7 +31,7 @@ EDITS: dict[str, dict[str, bool]] = {
     "admin": {"admins": True},
     "unadmin": {"admins": False},
 }
-CONFIRMED = "confirmed"  # holds the fingerprint of the lists that an administrator confirmed
+CONFIRMED = "confirmed"  # the logins whose servers may stop, however many they are
 
 
 @contextmanager
@@ -103,6 +103,8 @@ def close_window(folder: Path, now: datetime | None, who: str, run: str = "") ->
         (folder / WINDOW).unlink()
         if lists.window.on_close == "allow":
             (folder / RECORDED).unlink(missing_ok=True)
+        else:  # the end of a window was announced to everybody; it is no slip of the hand
+            _may_stop(folder, lists.recorded)
         what = f"window closed, on close {lists.window.on_close}"
         ledger.append(folder, who, what, names, fingerprint(read(folder)), run)
         return names
@@ -129,10 +131,30 @@ def difference(before: Lists | None, now: Lists) -> list[str]:
     return found
 
 
-def confirm(folder: Path, who: str, run: str = "") -> str:
-    """Say that the lists as they are now may stop any number of servers."""
+def confirm(folder: Path, logins: Iterable[str], who: str, run: str = "") -> list[str]:
+    """Say that the servers of these people, who wait for it, may stop."""
     with locked(folder):
-        mark = fingerprint(read(folder))
-        write(folder / CONFIRMED, mark + "\n")
-        ledger.append(folder, who, "confirmed", [], mark, run)
-        return mark
+        names = sorted(logins)
+        _may_stop(folder, names)
+        ledger.append(folder, who, "confirmed", names, fingerprint(read(folder)), run)
+        return names
+
+
+def confirmed(folder: Path) -> set[str]:
+    """Those whose servers may stop."""
+    try:
+        return set(parse((folder / CONFIRMED).read_text(), CONFIRMED)[0])
+    except (OSError, ValueError):
+        return set()
+
+
+def unconfirm(folder: Path, names: set[str]) -> None:
+    """Forget a confirmation that has done its work, unless there is a newer one."""
+    with locked(folder):
+        if confirmed(folder) == names:
+            (folder / CONFIRMED).unlink(missing_ok=True)
+
+
+def _may_stop(folder: Path, names: Iterable[str]) -> None:
+    text = "".join(f"{name}\n" for name in sorted(confirmed(folder) | set(names)))
+    write(folder / CONFIRMED, text)

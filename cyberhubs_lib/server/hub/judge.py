@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from access import CHECK_USER, Account, Decision, Lists, decide
-from lists import fingerprint
 
 FEW, SHARE = 3, 0.2  # more servers than both stop only when an administrator confirms
 
@@ -23,14 +22,18 @@ class Person:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who goes, who would go but waits for a confirmation, whose admin flag is to be set."""
+    """Who goes, who would go but waits for a confirmation, whose admin flag is to be set.
+
+    `refused` are all whom the lists refuse now. The next look begins from this one.
+    """
 
     end: dict[str, Decision] = field(default_factory=dict)
     held: dict[str, Decision] = field(default_factory=dict)
     admin: dict[str, bool] = field(default_factory=dict)
-    refused: frozenset[str] = (
-        frozenset()
-    )  # all whom the lists refuse now: `before` of the next look
+    refused: frozenset[str] = frozenset()
+
+
+NOBODY = Verdict()
 
 
 def judge(
@@ -38,25 +41,31 @@ def judge(
     lists: Lists,
     now: datetime,
     account: Callable[[str], Account],
-    before: Collection[str] = (),
-    confirmed: str = "",
+    before: Verdict = NOBODY,
+    confirmed: Collection[str] = (),
 ) -> Verdict:
-    """Compare the people with the lists.
+    """Compare the people with the lists; `confirmed` are names whose servers may stop.
 
     Who goes must have been refused at the look before as well: an editor empties a file before it
-    writes it. `confirmed` is the fingerprint of lists that may stop any number of servers.
+    writes it. Who is held stays so until confirmed, allowed again, or blocked by name.
     """
     people = [person for person in people if person.name != CHECK_USER]
     found = {p.name: decide(p.name, lists, now, account(p.name)) for p in people}
     refused = {n: d for n, d in found.items() if not d.allowed and d.rule != "unsure"}
-    sure = {name: decision for name, decision in refused.items() if name in before}
+    sure = {name: decision for name, decision in refused.items() if name in before.refused}
     running = {person.name for person in people if person.running}
-    # the end of an open window was announced to everybody; it is no slip of the hand
-    stopped = {name for name in sure if name in running and sure[name].rule != "closed"}
-    many = len(stopped) > max(FEW, SHARE * len(running)) and confirmed != fingerprint(lists)
+    held = {
+        name: was if found[name].rule == "unsure" else found[name]
+        for name, was in before.held.items()
+        if name in running - set(confirmed) and _as_before(was, found[name])
+    }
+    # only what is new: who waits already must not make the next edit look small, or large
+    new = running & set(sure) - set(held) - set(before.end) - set(confirmed)
+    if len(new) > max(FEW, SHARE * len(running)):
+        held |= {name: sure[name] for name in new}
     return Verdict(
-        end={n: d for n, d in sure.items() if not (many and n in stopped)},
-        held={n: d for n, d in sure.items() if many and n in stopped},
+        end={n: d for n, d in sure.items() if n not in held},
+        held=held,
         admin={
             p.name: found[p.name].admin
             for p in people
@@ -64,3 +73,8 @@ def judge(
         },
         refused=frozenset(refused),
     )
+
+
+def _as_before(was: Decision, now: Decision) -> bool:
+    """Still refused and not for a better reason: to be blocked by name is another edit."""
+    return not now.allowed and (now.rule != "blocked" or was.rule == "blocked")

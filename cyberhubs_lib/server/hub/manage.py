@@ -102,7 +102,7 @@ def do(args: argparse.Namespace) -> tuple[dict[str, Any], int]:
     if args.what in ("archive", "delete", "rename"):
         return {"changed": _files(args, clock.now())}, 0
     if args.what == "confirm":
-        return {"changed": [changes.confirm(ACCESS, args.by, args.run)]}, 0
+        return {"changed": changes.confirm(ACCESS, _logins(args.words), args.by, args.run)}, 0
     lists, now = read(ACCESS, rules()), clock.now()
     if args.what == "files":
         return {"there": [w for w in _logins(args.words) if (HOMES / w).is_dir()]}, 0

@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from access import Lists
+from access import Decision, Lists
 from ask_again import AskAgain
-from changes import CONFIRMED, close_window, note_edit
+from changes import close_window, confirmed, note_edit, unconfirm
 from door import STATE, Door, rules_of
 from judge import Person, Verdict, judge
 from lists import fingerprint, odd_lines
@@ -30,6 +30,7 @@ ANYWAY = 60  # seconds after which everybody is compared although no list has ch
 PAGE = 200  # users in one answer, the most that the hub gives
 
 SETTINGS = Path("/srv/hub.json")
+STATUS = "access.json"  # in the volume of the hub's state
 
 log = logging.getLogger("access")
 
@@ -69,7 +70,7 @@ class Watch:
     def __init__(self, hub: Hub, door: Door, state: Path = STATE):
         self.hub, self.door, self.state = hub, door, state
         self.known: Lists | None = None  # the lists of the last look that could be read
-        self.verdict = Verdict()
+        self.verdict = Verdict(held=_held(state))
         self.last = -float(ANYWAY)
         self.status: dict[str, Any] = {}
         self.doubts: list[str] = []  # of memberships, told as warnings
@@ -96,15 +97,16 @@ class Watch:
             close_window(folder, now, "hub")
             lists = door.live.now()
         changed = lists is not self.known
-        waiting = self.verdict.refused or self.verdict.held
+        may_stop = confirmed(folder)
+        waiting = self.verdict.refused or self.verdict.held or may_stop
         if changed or waiting or time.monotonic() - self.last > ANYWAY:
             self.last = time.monotonic()
-            confirmed = folder / CONFIRMED
-            mark = confirmed.read_text().strip() if confirmed.exists() else ""
             self.verdict = judge(
-                await self.hub.people(), lists, now, door.accounts.of, self.verdict.refused, mark
+                await self.hub.people(), lists, now, door.accounts.of, self.verdict, may_stop
             )
             await self.act()
+            if may_stop and not lists.problems and not may_stop & self.verdict.refused:
+                unconfirm(folder, may_stop)  # done; the next slip of the hand is another
         self.tell(lists)
         if changed and not lists.problems:
             if not self.known or fingerprint(self.known) != fingerprint(lists):
@@ -151,9 +153,10 @@ class Watch:
             "alarms": alarms,
             "warnings": [*odd_lines(self.door.folder), *self.doubts],
             "held": sorted(self.verdict.held),
+            "reasons": {name: held.rule for name, held in sorted(self.verdict.held.items())},
             "rules": asdict(self.door.live.rules),  # as this hub was started; hub.json may be newer
         }
-        path = self.state / "access.json"
+        path = self.state / STATUS
         if status != self.status:
             for alarm in alarms:
                 if alarm not in self.status.get("alarms", ()):
@@ -162,6 +165,15 @@ class Watch:
             path.with_suffix(".new").replace(path)
             self.status = status
         os.utime(path)  # a sign of life
+
+
+def _held(state: Path) -> dict[str, Decision]:
+    """Who waited for a confirmation when the hub was last up."""
+    try:
+        reasons = json.loads((state / STATUS).read_text())["reasons"]
+        return {name: Decision(False, False, rule, "held") for name, rule in reasons.items()}
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
 async def main() -> None:
