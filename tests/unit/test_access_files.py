@@ -71,12 +71,20 @@ def test_a_list_that_cannot_be_read_lets_nobody_in(folder, name, how):
         assert name in decision.why
 
 
-@pytest.mark.parametrize("text", ["", "open", "open_until: soon", "open_until: 2099-01-01T00:00",
-                                  "open_until: 2099-01-01T00:00Z\non_close: perhaps"])  # fmt: skip
-def test_a_window_that_cannot_be_understood_is_closed(folder, text):
-    (folder / "window").write_text(text)
-    assert read(folder).window is None
-    assert not decide("mallory", read(folder), NOW).allowed
+@pytest.mark.parametrize("text", [b"", b"open", b"open_until: soon", b"open_until: 2099-01-01T00:00",
+                                  b"open_until: 2099-01-01T00:00Z\non_close: perh",
+                                  b"open_until: 2099-01-01T00:00Z\0"])  # fmt: skip
+def test_a_window_that_cannot_be_understood_lets_nobody_in_and_ends_nobody(folder, text):
+    (folder / "window").write_bytes(text)
+    lists = read(folder)
+    assert lists.window is None
+    assert lists.problems[0].startswith("window cannot be understood")
+    assert decide("ben", lists, NOW).rule == "unsure"
+    changes.close_window(folder, NOW, "hub")  # the hub leaves it alone
+    assert (folder / "window").exists()
+    changes.close_window(folder, None, "joe")
+    assert not read(folder).problems
+    assert [e.what for e in ledger.entries(folder)] == ["window removed"]
 
 
 def test_a_time_without_zone_is_refused():

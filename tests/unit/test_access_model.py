@@ -130,13 +130,14 @@ class Access(RuleBasedStateMachine):
             left = {n for n in held if n in self.hub.users and not self.model(n)}
             assert not left or self.unreadable
 
-    @rule(name=st.sampled_from(NAMES))
+    @rule(name=st.sampled_from((*NAMES, "window")))
     def spoil(self, name):
         self.unreadable.add(name)
         (self.folder / name).write_bytes(b"\xff")
 
     @rule(minutes=st.integers(1, 90), on_close=st.sampled_from(["allow", "review"]))
     def open_window(self, minutes, on_close):
+        self.unreadable.discard("window")
         self.window = (self.time.time + timedelta(minutes=minutes), on_close)
         changes.open_window(self.folder, self.window[0].isoformat(), on_close, "test")
 

@@ -93,6 +93,9 @@ def close_window(folder: Path, now: datetime | None, who: str, run: str = "") ->
     """
     with locked(folder):
         lists = read(folder)
+        if lists.window is None and now is None and (folder / WINDOW).exists():
+            (folder / WINDOW).unlink()  # one that cannot be understood; the recorded wait
+            ledger.append(folder, who, "window removed", [], fingerprint(read(folder)), run)
         if lists.window is None or (now is not None and now < lists.window.until):
             return []
         names: list[str] = []

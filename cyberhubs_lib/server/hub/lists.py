@@ -59,7 +59,7 @@ def read(folder: Path, rules: Rules = LISTED) -> Lists:
         found["allowed_users"],
         found["blocked_users"],
         recorded,
-        read_window(folder),
+        _window(folder / WINDOW, problems),
         rules.everybody,
         members,
         timedelta(hours=rules.hours),
@@ -123,19 +123,29 @@ def odd_lines(folder: Path) -> list[str]:
     return found
 
 
-def read_window(folder: Path) -> Window | None:
-    """The open window that somebody set; one that cannot be understood is none."""
-    try:
-        lines = (folder / WINDOW).read_text().splitlines()
-        keys = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
-        return window_of(keys["open_until"], keys.get("on_close", "review"))
-    except (OSError, ValueError, KeyError):
+def _window(path: Path, problems: list[str]) -> Window | None:
+    """The open window that somebody set; one that cannot be understood is a problem."""
+    if not path.exists():
         return None
+    try:
+        lines = _text(path).splitlines()
+        keys = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
+        return window_of(keys.get("open_until", ""), keys.get("on_close", "review"))
+    except OSError as error:
+        problems.append(_problem(path, error))
+    except ValueError as error:
+        problems.append(f"{WINDOW} cannot be understood ({error}): correct it or remove the file")
+    return None
 
 
 def window_of(until: str, on_close: str) -> Window:
     """A window from what somebody typed. Raises ValueError that says what is wanted."""
-    when = datetime.fromisoformat(until)
+    try:
+        when = datetime.fromisoformat(until)
+    except ValueError:
+        raise ValueError(
+            f"{until!r} is no time: write open_until: 2026-12-01T18:00+01:00"
+        ) from None
     if when.tzinfo is None:
         raise ValueError("the time has no zone: write it as 2026-12-01T18:00+01:00")
     if on_close not in ("allow", "review"):
