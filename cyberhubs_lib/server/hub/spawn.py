@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import time
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -108,13 +109,17 @@ async def limited_home(name: str, socket: Path = SOCKET, seconds: float = 100) -
                          " An administrator has to look at it.", "home")  # fmt: skip
 
 
-async def until_listening(ip: str, port: int, seconds: float = 60) -> None:
+async def until_listening(
+    ip: str, port: int, still: Callable[[], None], seconds: float = 60
+) -> None:
     """Wait until the server listens; JupyterHub, which asks next, then gets its answer at once.
 
     Left alone it asks at growing intervals, and a user waits two or three seconds for nothing.
+    `still` raises if the server is to start no more.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        still()
         try:
             _, writer = await asyncio.open_connection(ip, port)
         except OSError:
@@ -164,8 +169,9 @@ class HubSpawner(DockerSpawner):
             if error.status_code not in (403, 503):  # the broker refuses, or there is no room
                 raise
             raise SpawnError(f"This server cannot start: {error.explanation}.", "broker") from None
-        await until_listening(ip, port)
-        self.stop_if_refused()  # the lists may have changed meanwhile; JupyterHub stops it then
+        # the lists may change meanwhile; JupyterHub stops it then
+        await until_listening(ip, port, self.stop_if_refused)
+        self.stop_if_refused()
         return ip, port
 
     def stop_if_refused(self) -> None:

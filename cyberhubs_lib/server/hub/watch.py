@@ -27,6 +27,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPError
 
 PERIOD = 0.7  # seconds between two looks: two of them and the end of a server make less than 5
 ANYWAY = 60  # seconds after which everybody is compared although no list has changed
+PATIENCE = 15  # seconds in which what fails for one person, as while a server starts, is no alarm
 PAGE = 200  # users in one answer, the most that the hub gives
 
 SETTINGS = Path("/srv/hub.json")
@@ -72,6 +73,7 @@ class Watch:
         self.known: Lists | None = None  # the lists of the last look that could be read
         self.verdict = Verdict(held=_held(state))
         self.last = -float(ANYWAY)
+        self.failing: dict[str, tuple[float, str]] = {}  # login -> since when, the last error
         self.status: dict[str, Any] = {}
         self.doubts: list[str] = []  # of memberships, told as warnings
         self.shared_password = False  # login.provider is password
@@ -98,7 +100,7 @@ class Watch:
             lists = door.live.now()
         changed = lists is not self.known
         may_stop = confirmed(folder)
-        waiting = self.verdict.refused or self.verdict.held or may_stop
+        waiting = self.verdict.refused or self.verdict.held or may_stop or self.failing
         if changed or waiting or time.monotonic() - self.last > ANYWAY:
             self.last = time.monotonic()
             self.verdict = judge(
@@ -115,16 +117,30 @@ class Watch:
 
     async def act(self) -> None:
         """All at once: one server that stops slowly must not keep the others in."""
-        ended = [self.end(name, decision.why) for name, decision in self.verdict.end.items()]
-        set_to = [self.set_admin(name, admin) for name, admin in self.verdict.admin.items()]
-        await asyncio.gather(*ended, *set_to)
+        to_do = {name: self.end(name, decision.why) for name, decision in self.verdict.end.items()}
+        for name, admin in self.verdict.admin.items():
+            if name not in to_do:
+                to_do[name] = self.set_admin(name, admin)
+        done = await asyncio.gather(*to_do.values(), return_exceptions=True)
+        now, before = time.monotonic(), self.failing
+        self.failing = {}
+        for name, error in zip(to_do, done, strict=True):
+            if isinstance(error, (HTTPError, OSError, ValueError)):
+                since = before[name][0] if name in before else now
+                self.failing[name] = since, str(error)
+            elif error:
+                raise error
 
     async def end(self, name: str, why: str) -> None:
-        """Remove a user. What is starting or stopping just now is tried again at the next look."""
+        """Remove a user. What fails is tried again at the next look.
+
+        It fails while the server is starting: that start ends by itself, spawn.py asks the lists.
+        To interrupt it by the API could leave a container that Docker makes at this moment.
+        """
         try:
             await self.hub.ask("DELETE", f"/users/{name}")
         except HTTPError as error:
-            if error.code not in (400, 404):
+            if error.code not in (400, 404):  # it is stopping; the user is gone already
                 raise
         else:
             log.warning("%s is out: %s", name, why)
@@ -136,7 +152,7 @@ class Watch:
         """
         if admin and self.shared_password:
             await self.end(name, "an administrator now, and has to log in as one")
-        elif name not in self.verdict.end:
+        else:
             await self.hub.ask("PATCH", f"/users/{name}", {"admin": admin})
             log.warning("%s is %s administrator", name, "an" if admin else "no longer an")
 
@@ -149,6 +165,9 @@ class Watch:
                 f"{len(self.verdict.held)} running servers would stop by one edit and wait for"
                 f" `access apply --confirm`: {names}"
             )
+        for name, (since, error) in sorted(self.failing.items()):
+            if time.monotonic() - since > PATIENCE:
+                alarms.append(f"what is to be done to {name} fails again and again: {error}")
         status = {
             "alarms": alarms,
             "warnings": [*odd_lines(self.door.folder), *self.doubts],
@@ -180,6 +199,7 @@ async def main() -> None:
     """Look at the lists for ever, and ask about members if the site lets any in."""
     logging.basicConfig(format="%(levelname)s access: %(message)s", stream=sys.stderr)
     hub = Hub(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
+    AsyncHTTPClient.configure(None, max_clients=PAGE)  # not ten: all who go, go at once
     settings = json.loads(SETTINGS.read_text())
     watch = Watch(hub, Door(rules_of(settings)))
     watch.shared_password = settings["login"]["provider"] == "password"

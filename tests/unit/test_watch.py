@@ -1,0 +1,78 @@
+"""The service that ends what the lists no longer allow, with a hub that is a dictionary."""
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import ledger
+import pytest
+import watch
+from door import Door
+from judge import Person
+from tornado.httpclient import HTTPError
+
+
+class FakeHub:
+    """Its users; for those in `fails` every change answers with an error."""
+
+    def __init__(self, *names):
+        self.users = {name: Person(name, running=True) for name in names}
+        self.fails = {}
+
+    async def people(self):
+        return list(self.users.values())
+
+    async def ask(self, method, path, body=None):
+        name = path.removeprefix("/users/")
+        if name in self.fails:
+            raise self.fails[name]
+        del self.users[name]
+
+
+@pytest.fixture
+def place(tmp_path):
+    for name in ("access", "homes", "state"):
+        (tmp_path / name).mkdir()
+    for name in ("admins", "blocked_users"):
+        (tmp_path / "access" / name).write_text("")
+    (tmp_path / "access" / "allowed_users").write_text("ben\ncarl\n")
+    return tmp_path
+
+
+def watching(place, hub):
+    """A watch as the hub starts it."""
+    door = Door(folder=place / "access", homes=place / "homes", state=place / "state")
+    return watch.Watch(hub, door, place / "state")
+
+
+def look(one, times=1):
+    """In a thread: where Playwright was used this one has a loop for ever."""
+    with ThreadPoolExecutor(1) as thread:
+        for _ in range(times):
+            thread.submit(asyncio.run, one.look()).result()
+
+
+def said(place):
+    return json.loads((place / "state" / "access.json").read_text())
+
+
+def entries(place):
+    return [(entry.what, list(entry.logins)) for entry in ledger.entries(place / "access")]
+
+
+def test_one_who_cannot_be_ended_does_not_keep_the_others_in(place, monkeypatch):
+    hub = FakeHub("ben", "carl")
+    one = watching(place, hub)
+    look(one)
+    hub.fails = {"ben": HTTPError(500)}  # JupyterHub's answer while a server is starting
+    (place / "access" / "allowed_users").write_text("# nobody\n")
+    look(one, 2)
+    assert list(hub.users) == ["ben"]
+    assert entries(place)[-1] == ("edited by hand", ["-ben allowed", "-carl allowed"])
+    assert said(place)["alarms"] == []
+    monkeypatch.setattr(watch, "PATIENCE", -1)
+    look(one)
+    assert "done to ben fails" in said(place)["alarms"][0]
+    hub.fails = {}
+    look(one, 2)
+    assert (hub.users, said(place)["alarms"]) == ({}, [])
