@@ -14,7 +14,7 @@ import pytest
 from access import Rules, decide
 from ask_again import AskAgain
 from door import Door
-from lists import read
+from lists import Clock, read
 from members import Answer
 from organizations import ask
 from tornado.httpclient import HTTPError
@@ -156,13 +156,12 @@ def test_an_invitation_is_no_membership(serve):
     assert answer_of(serve(Handler), "mia", "x").denied == {"institute", "survey:pipeline"}
 
 
-class Time:
-    """The door's clock, set by the test."""
+class Time(Clock):
+    """The door's clock, with the machine's time set by the test."""
 
-    def __init__(self):
-        self.time = datetime(2026, 11, 25, tzinfo=timezone.utc)
+    time = datetime(2026, 11, 25, tzinfo=timezone.utc)
 
-    def now(self):
+    def real(self):
         return self.time
 
 
@@ -173,7 +172,7 @@ def door(tmp_path):
     for name in ("admins", "allowed_users", "blocked_users"):
         (tmp_path / "access" / name).write_text("")
     door = Door(RULES, tmp_path / "access", tmp_path / "homes", tmp_path / "state")
-    door.clock = Time()
+    door.clock = Time(tmp_path / "state" / "clock")
     return door
 
 
@@ -284,6 +283,26 @@ def test_members_are_asked_about_again_when_it_is_time(door, github, monkeypatch
     hub.asked.clear()
     run(again.once())
     assert hub.asked == []  # not again and again those of whom nothing can be told
+
+
+def test_a_clock_that_was_ahead_for_a_moment_leaves_members_as_they_are(door):
+    right = door.clock.time
+    for login, account in (("mia", "github:1"), ("sue", "github:3")):
+        door.saw({login: (account, YES)})
+        door.enter(login, account)
+    door.clock.time += timedelta(hours=25)
+    door.clock.now()
+    door.saw({"mia": ("github:1", YES)})
+    door.clock.time = right + timedelta(minutes=1)
+    assert door.clock.now() > right + timedelta(hours=24)  # by this time no window opens again
+    assert "until then no window is open" in door.clock.doubt()
+    assert (door.decide("mia").rule, door.decide("sue").rule) == ("member", "member")
+    hub = FakeHub(mia=None)
+    run(AskAgain(hub, door, "http://127.0.0.1:9").once())
+    assert hub.asked == ["mia"]  # was seen in the future
+    assert door.live.now().members["mia"].seen == door.clock.time  # and ages from now on
+    door.clock.time += timedelta(hours=24, seconds=1)
+    assert door.decide("mia").rule == "stale"
 
 
 def test_what_could_not_be_asked_is_a_warning(door):

@@ -119,9 +119,17 @@ def listed(names: Iterable[str], name: str) -> dict[str, str]:
     return parse("\n".join(names), name)[0]
 
 
-def decide(login: str, lists: Lists, now: datetime, account: Account | None = None) -> Decision:
+def decide(
+    login: str,
+    lists: Lists,
+    now: datetime,
+    account: Account | None = None,
+    real: datetime | None = None,
+) -> Decision:
     """Decide about one login. Block wins over everything; an admin need not be listed.
 
+    `now` is the latest time ever seen, by which a window closes; `real` the machine's time, by which
+    memberships age, if it is another: see Clock in lists.py.
     A list that cannot be read refuses everybody with rule `unsure`, which ends nobody's session.
     """
     name, account = fold(login), account or Account()
@@ -135,11 +143,11 @@ def decide(login: str, lists: Lists, now: datetime, account: Account | None = No
             return Decision(
                 False, False, "blocked", f"blocked on this hub{was}", lists.blocked[known_as]
             )
-    entry = _entry(name, lists, now, account.number or account.owner)
+    entry = _entry(name, lists, now, real or now, account.number or account.owner)
     return entry if not entry.allowed else _owns(name, account) or entry
 
 
-def _entry(name: str, lists: Lists, now: datetime, number: str) -> Decision:
+def _entry(name: str, lists: Lists, now: datetime, real: datetime, number: str) -> Decision:
     """By which line, if any, a login that is not blocked comes in; `number` is whose it is."""
     if name in lists.admins:
         return Decision(True, True, "admin", "administrator", lists.admins[name])
@@ -148,7 +156,7 @@ def _entry(name: str, lists: Lists, now: datetime, number: str) -> Decision:
     member = lists.members.get(name)
     if member and member.number != number:  # another account had this name
         member = None
-    if member and now - member.seen <= lists.keep:
+    if member and real - member.seen <= lists.keep:
         return Decision(True, False, "member", f"a {_of(member)}", "members")
     if lists.open:
         return Decision(True, False, "open", "everybody may come in (access: open)", "site file")

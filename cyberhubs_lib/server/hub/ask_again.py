@@ -48,7 +48,7 @@ class AskAgain:
 
     async def once(self) -> None:
         """Ask about those whose time it is, one after the other, and write it down at once."""
-        lists, now = self.door.live.now(), self.door.clock.now()
+        lists, now = self.door.live.now(), self.door.clock.real()
         clock = asyncio.get_running_loop().time()
         answers: dict[str, tuple[str, Answer]] = {}
         due = [name for name in old(lists.members, now, timedelta(seconds=EVERY))
@@ -59,8 +59,9 @@ class AskAgain:
             if token:
                 answer = await ask(self.api, self.door.live.rules.organizations, name, token)
                 answers[name] = lists.members[name].number, answer
-        if answers:
+        if due:
             self.door.saw(answers)
+        if answers:
             found = {doubt for _, answer in answers.values() for doubt in answer.doubts}
             self.doubts[:] = sorted(found)  # the list that watch.py has, too
             for doubt in self.doubts:

@@ -42,7 +42,7 @@ class Door:
     def decide(self, login: str, number: str = "") -> Decision:
         """Ask the lists as they are now; `number` is the account, if the provider has just said so."""
         account = self.accounts.of(fold(login), number)
-        return decide(login, self.live.now(), self.clock.now(), account)
+        return decide(login, self.live.now(), self.clock.now(), account, self.clock.real())
 
     def enter(self, login: str, number: str) -> Decision:
         """Somebody has logged in: decide, and remember who came in. OSError lets nobody in."""
@@ -63,7 +63,7 @@ class Door:
             if self.accounts.owner(name) in ("", found[0])
         }  # not of who took over a freed name
         with locked(self.folder):
-            remember(self.folder, mine, self.clock.now(), keep)
+            remember(self.folder, mine, self.clock.real(), keep)
 
     def open_until(self) -> str:
         """For the login page: until when everybody may come in, "" if not."""

@@ -43,14 +43,16 @@ def judge(
     account: Callable[[str], Account],
     before: Verdict = NOBODY,
     confirmed: Collection[str] = (),
+    real: datetime | None = None,
 ) -> Verdict:
     """Compare the people with the lists; `confirmed` are names whose servers may stop.
 
     Who goes must have been refused at the look before as well: an editor empties a file before it
-    writes it. Who is held stays so until confirmed, allowed again, or blocked by name.
+    writes it. Who is held stays so until confirmed, allowed again, or blocked by name. `now` and
+    `real` are those of `decide`.
     """
     people = [person for person in people if person.name != CHECK_USER]
-    found = {p.name: decide(p.name, lists, now, account(p.name)) for p in people}
+    found = {p.name: decide(p.name, lists, now, account(p.name), real) for p in people}
     refused = {n: d for n, d in found.items() if not d.allowed and d.rule != "unsure"}
     sure = {name: decision for name, decision in refused.items() if name in before.refused}
     running = {person.name for person in people if person.running}

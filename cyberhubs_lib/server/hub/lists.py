@@ -17,6 +17,7 @@ NAMES = ("admins", "allowed_users", "blocked_users")
 RECORDED = "recorded_users"
 WINDOW = "window"
 MEMBERS = "members"
+BEHIND = 60  # seconds by which a clock may be set back without a word
 SIZE = 2**20  # bytes of one list: 10,000 logins take a fifth of it
 
 
@@ -197,7 +198,8 @@ def without_names(text: str, names: Iterable[str]) -> str:
 class Clock:
     """The time, which never goes back: a window that has closed does not open again.
 
-    Remembered in a file's time, so that a machine that wakes with a wrong clock is noticed.
+    Remembered in a file's time, so that a machine that wakes with a wrong clock is noticed. After
+    one jump ahead it stands still until that time has come: `real` is for all that has to go on.
     """
 
     def __init__(self, path: Path):
@@ -209,8 +211,22 @@ class Clock:
             last = self.path.stat().st_mtime
         except OSError:
             last = 0.0
-        current = time.time()
+        current = self.real().timestamp()
         if current > last + 1:
             self.path.touch()
             os.utime(self.path, (current, current))
         return datetime.fromtimestamp(max(current, last), timezone.utc)
+
+    def real(self) -> datetime:
+        """What the machine's clock says."""
+        return datetime.fromtimestamp(time.time(), timezone.utc)
+
+    def doubt(self) -> str:
+        """A sentence for an administrator while the remembered time is ahead, else ""."""
+        now, real = self.now(), self.real()
+        if (now - real).total_seconds() <= BEHIND:
+            return ""
+        return (
+            f"the clock says {real:%Y-%m-%d %H:%M} UTC, but {now:%Y-%m-%d %H:%M} was seen before:"
+            " until then no window is open. If the clock is right now, `access open` forgets it"
+        )

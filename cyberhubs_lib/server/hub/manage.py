@@ -34,11 +34,11 @@ def rules() -> Rules:
     return Rules(**{**said, "organizations": tuple(said.get("organizations", ()))})
 
 
-def explain(login: str, lists: Lists, now: datetime) -> dict[str, Any]:
+def explain(login: str, lists: Lists, clock: Clock) -> dict[str, Any]:
     """The decision about a login, with its reason and since when it is so."""
     name = fold(login)
     account = Accounts().of(name)
-    found: Decision = decide(name, lists, now, account)
+    found: Decision = decide(name, lists, clock.now(), account, clock.real())
     since = [e for e in ledger.entries(ACCESS) if any(_names(x) == name for x in e.logins)]
     return {
         "login": name,
@@ -100,26 +100,26 @@ def do(args: argparse.Namespace) -> tuple[dict[str, Any], int]:
     if args.what == "close":
         return {"changed": changes.close_window(ACCESS, None, args.by, args.run)}, 0
     if args.what in ("archive", "delete", "rename"):
-        return {"changed": _files(args, clock.now())}, 0
+        return {"changed": _files(args, clock)}, 0
     if args.what == "confirm":
         return {"changed": changes.confirm(ACCESS, _logins(args.words), args.by, args.run)}, 0
-    lists, now = read(ACCESS, rules()), clock.now()
+    lists = read(ACCESS, rules())
     if args.what == "files":
         return {"there": [w for w in _logins(args.words) if (HOMES / w).is_dir()]}, 0
     if args.what == "explain":
-        found = [explain(login, lists, now) for login in args.words]
+        found = [explain(login, lists, clock) for login in args.words]
         return {"logins": found}, 0 if all(f["allowed"] for f in found) else 3
-    return show(lists, now), 0
+    return show(lists, clock.now()), 0
 
 
-def _files(args: argparse.Namespace, now: datetime) -> list[str]:
+def _files(args: argparse.Namespace, clock: Clock) -> list[str]:
     """Move, pack or delete files; who may still come in keeps them."""
     login, *new = _logins(args.words)
     if args.what == "rename":
         user_files.rename(login, new[0])
         changes.rename(ACCESS, login, new[0], args.by, args.run)
         return [login, *new]
-    if explain(login, read(ACCESS, rules()), now)["allowed"]:
+    if explain(login, read(ACCESS, rules()), clock)["allowed"]:
         raise ValueError(f"{login} may still come in: remove or block the login first")
     done = user_files.archive(login) if args.what == "archive" else user_files.delete(login)
     what = f"files archived as {done}" if done else "files deleted"

@@ -8,7 +8,7 @@ The hub writes it, under the lock of the directory, from what the provider answe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -39,12 +39,14 @@ def remember(
 ) -> None:
     """Write down answers: login -> number of the account, answer. The caller holds the lock.
 
-    An answer that was none changes nothing: who cannot be asked about has not left. Raises OSError,
-    ValueError if the file is damaged.
+    An answer that was none changes nothing: who cannot be asked about has not left. Who was seen in
+    the future, by a clock that was wrong, counts as seen now. Raises OSError, ValueError if the file
+    is damaged.
     """
     path = folder / MEMBERS
     known = members_in(path.read_text()) if path.exists() else {}
-    found = {name: one for name, one in known.items() if now - one.seen <= FORGET * keep}
+    found = {name: replace(one, seen=min(one.seen, now)) for name, one in known.items()
+             if now - one.seen <= FORGET * keep}  # fmt: skip
     came, left = [], []
     for name, (number, answer) in answers.items():
         before = found.get(name)
@@ -73,5 +75,5 @@ def _text(members: Mapping[str, Member]) -> str:
 
 
 def old(members: Mapping[str, Member], now: datetime, age: timedelta) -> list[str]:
-    """Those who were not seen for a time, and are to be asked about again."""
-    return [name for name, one in members.items() if now - one.seen >= age]
+    """Those who were not seen for a time, or in the future, and are to be asked about again."""
+    return [n for n, one in members.items() if not timedelta(0) <= now - one.seen < age]

@@ -104,8 +104,9 @@ class Watch:
         if changed or waiting or time.monotonic() - self.last > ANYWAY:
             self.last = time.monotonic()
             self.verdict = judge(
-                await self.hub.people(), lists, now, door.accounts.of, self.verdict, may_stop
-            )
+                await self.hub.people(), lists, now, door.accounts.of, self.verdict, may_stop,
+                door.clock.real(),
+            )  # fmt: skip
             await self.act()
             if may_stop and not lists.problems and not may_stop & self.verdict.refused:
                 unconfirm(folder, may_stop)  # done; the next slip of the hand is another
@@ -158,7 +159,7 @@ class Watch:
 
     def tell(self, lists: Lists) -> None:
         """Keep what an administrator has to know where manage.py finds it; log what is new."""
-        alarms = list(lists.problems)
+        alarms, clock = list(lists.problems), self.door.clock.doubt()
         if self.verdict.held:
             names = ", ".join(sorted(self.verdict.held))
             alarms.append(
@@ -170,7 +171,7 @@ class Watch:
                 alarms.append(f"what is to be done to {name} fails again and again: {error}")
         status = {
             "alarms": alarms,
-            "warnings": [*odd_lines(self.door.folder), *self.doubts],
+            "warnings": [*odd_lines(self.door.folder), *self.doubts, *filter(None, [clock])],
             "held": sorted(self.verdict.held),
             "reasons": {name: held.rule for name, held in sorted(self.verdict.held.items())},
             "rules": asdict(self.door.live.rules),  # as this hub was started; hub.json may be newer
