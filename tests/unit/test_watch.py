@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import ledger
+import manage
 import pytest
 import watch
 from door import Door
@@ -76,3 +79,21 @@ def test_one_who_cannot_be_ended_does_not_keep_the_others_in(place, monkeypatch)
     hub.fails = {}
     look(one, 2)
     assert (hub.users, said(place)["alarms"]) == ({}, [])
+
+
+def test_a_watch_that_does_not_look_is_an_alarm(place):
+    path = place / "state" / "access.json"
+    assert manage.status(path)["alarms"] == ["the watch has not looked yet"]
+    hub = FakeHub("ben")
+    one = watching(place, hub)
+    look(one)
+    assert manage.status(path)["alarms"] == []
+    os.utime(path, (0, time.time() - 31))
+    hub.people = None  # the look fails before its end
+    (place / "access" / "allowed_users").write_text("ben\n")
+    with pytest.raises(TypeError):
+        look(one)
+    assert "the watch has not looked for 31 s" in manage.status(path)["alarms"][0]
+    del hub.people
+    look(one)
+    assert manage.status(path)["alarms"] == []

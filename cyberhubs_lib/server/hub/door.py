@@ -14,6 +14,7 @@ from lists import ACCESS, Clock, LiveLists, record
 from members import Answer, remember
 
 STATE = Path("/srv/state")  # the volume hub_state
+STATUS = "access.json"  # what watch.py says, in that volume
 
 
 def rules_of(settings: dict[str, Any]) -> Rules:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import changes
@@ -18,14 +20,25 @@ import ledger
 import user_files
 from access import LOGIN, Decision, Lists, Rules, decide, fold
 from accounts import HOMES, Accounts
-from door import STATE
+from door import STATE, STATUS
 from lists import ACCESS, Clock, odd_lines, read
 
+SILENT = 30  # seconds without a look after which something is wrong; it looks each second
 
-def status() -> dict[str, Any]:
-    """What the watch said last."""
-    path = STATE / "access.json"
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+def status(path: Path = STATE / STATUS) -> dict[str, Any]:
+    """What the watch said last, and an alarm if that is too long ago.
+
+    It touches the file at each look, so that a watch that died, or fails each time, is seen.
+    """
+    if not path.exists():
+        return {"alarms": ["the watch has not looked yet"]}
+    said = dict(json.loads(path.read_text()))
+    age = abs(time.time() - path.stat().st_mtime)
+    if age > SILENT:
+        said["alarms"] = [*said.get("alarms", []), f"the watch has not looked for {age:.0f} s: nobody"
+                          " is put out; the hub's log says why (docker compose logs hub)"]  # fmt: skip
+    return said
 
 
 def rules() -> Rules:

@@ -19,7 +19,7 @@ from typing import Any
 from access import Decision, Lists
 from ask_again import AskAgain
 from changes import close_window, confirmed, note_edit, unconfirm
-from door import STATE, Door, rules_of
+from door import STATE, STATUS, Door, rules_of
 from judge import Person, Verdict, judge
 from lists import fingerprint, odd_lines
 from providers import github_api
@@ -31,7 +31,6 @@ PATIENCE = 15  # seconds in which what fails for one person, as while a server s
 PAGE = 200  # users in one answer, the most that the hub gives
 
 SETTINGS = Path("/srv/hub.json")
-STATUS = "access.json"  # in the volume of the hub's state
 
 log = logging.getLogger("access")
 
