@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 from . import change
 from .compose import compose
 from .errors import CommandFailed, PreconditionFailed
 from .facts import Facts
-from .host import Host, failed
+from .host import LIVE, Host, failed
 from .shell import sh
 from .site import Site
 from .transport import Result
@@ -19,8 +21,14 @@ REFUSED = 3  # exit code of `explain` for a login that may not enter
 
 def manage(site: Site, facts: Facts, run: str = "") -> str:
     """Shell text to which a command of manage.py can be appended."""
-    who = sh("--by {} --run {} ", change.operator(), run or "command line")
+    who = sh("--by {} --run {} ", change.operator(), run or "access")
     return f"{compose(site, facts)}exec -T hub python3 /srv/hub/manage.py {who}"
+
+
+def this_run(runbook: str) -> str:
+    """The name of the record that is being made, here or in JupyterLab; else the runbook's."""
+    path = os.environ.get(change.RECORD) or os.environ.get(LIVE, "")
+    return Path(path).stem or runbook
 
 
 def answer(result: Result) -> dict[str, Any]:

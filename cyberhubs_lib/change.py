@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from .shell import sh
 
+RECORD = "CYBERHUBS_RECORD"  # variable of the environment: path of the record that is being made
 UNIT = "cyberhubs-change"
 FOLDER = "/run/cyberhubs"
 BUSY = 75  # EX_TEMPFAIL of sysexits.h

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 
+from .change import RECORD
 from .errors import RunFailed
 
-FORGET = "get_ipython().reset(new_session=True)"  # names, outputs, history; counts from 1 again
+# names, outputs, history; counts from 1 again. The name of the new record comes instead.
+FORGET = "__import__('os').environ[{!r}] = {!r}; get_ipython().reset(new_session=True)"
 FORGET_SECONDS = 10
 
 
@@ -51,8 +53,9 @@ class Kernel:
         logging.getLogger("papermill").setLevel(logging.ERROR)
         # after Ctrl-C asyncio tells, with a traceback, of the tasks that nobody waited for any more
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        os.environ[RECORD] = str(out)  # for a process that is started now
         try:
-            with _errors_to(self._log), self._lent() as manager:
+            with _errors_to(self._log), self._lent(out) as manager:
                 papermill.execute_notebook(
                     source, out, parameters, kernel_name="python3", progress_bar=False, km=manager
                 )
@@ -72,9 +75,9 @@ class Kernel:
             ) from None
 
     @contextlib.contextmanager
-    def _lent(self) -> Iterator[_Manager]:
+    def _lent(self, out: Path) -> Iterator[_Manager]:
         """The process for one notebook: a new one, or the one before, its notebook forgotten."""
-        if self._manager and not self._manager.forgets():
+        if self._manager and not self._manager.forgets(out):
             self._end()
         if not self._manager:
             # socket files instead of TCP: nobody else on this machine can listen to the kernel
@@ -111,12 +114,13 @@ class _Manager(AsyncKernelManager):
         if self.used:
             self.used.stop_channels()
 
-    def forgets(self) -> bool:
-        """Make the process forget a notebook; False if it does not answer."""
+    def forgets(self, out: Path) -> bool:
+        """Make the process forget a notebook, for that of another record; False if it is dead."""
         client = self.blocking_client()
         client.start_channels()
         try:
-            client.execute(FORGET, silent=True, reply=True, timeout=FORGET_SECONDS)
+            forget = FORGET.format(RECORD, str(out))
+            client.execute(forget, silent=True, reply=True, timeout=FORGET_SECONDS)
         except TimeoutError:
             return False
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from ..access import answer, explained, manage
+from ..access import answer, explained, manage, this_run
 from ..check import Check
 from ..errors import CyberhubsError
 from ..facts import Facts
@@ -22,7 +22,7 @@ from .recipe import Recipe, docker_answers
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     """Only what was asked for is changed; the lists themselves are shown by the first check."""
     asked = params if isinstance(params, AccessParams) else AccessParams()
-    ask = manage(site, facts, "10_manage_access")
+    ask = manage(site, facts, this_run("10_manage_access"))
     lists: list[Resource] = [
         Listed(login, what, ask) for what in WANTED for login in logins(getattr(asked, what))
     ]

@@ -302,7 +302,8 @@ def test_the_runbook_changes_once_and_explains(hub, lists):
     assert [row["status"] for row in again["Lists"]] == ["ok", "ok"]
     assert {p.name: p.stat().st_mtime_ns for p in lists.iterdir()} == before
     last = until_entry(lists, "allow")
-    assert (last["logins"], last["run"]) == (["dora", "eve"], "10_manage_access")
+    assert last["logins"] == ["dora", "eve"]
+    assert last["run"] in [path.stem for path in hub.records()]
 
 
 def test_files_are_deleted_only_with_their_name(hub, lists):

@@ -8,8 +8,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from cyberhubs_lib.access import this_run
+from cyberhubs_lib.change import RECORD
 from cyberhubs_lib.errors import RunFailed, SettingsError
 from cyberhubs_lib.execute import Kernel
+from cyberhubs_lib.host import LIVE
 from cyberhubs_lib.runs import of_each
 
 LOOK = "import os; print(os.getpid(), 'left' in globals(), len(In), x)"
@@ -20,13 +23,13 @@ def run(tmp_path_factory):
     """A function: code -> what it prints and the numbers of its cells, in one Kernel for all."""
     folder = tmp_path_factory.mktemp("notebooks")
 
-    def execute(code, x=1):
+    def execute(code, x=1, out="out.ipynb"):
         page = new_notebook(cells=[new_code_cell("x = 0"), new_code_cell(code)])
         page.metadata["language_info"] = {"name": "python"}
         page.cells[0].metadata["tags"] = ["parameters"]
         nbformat.write(page, folder / "page.ipynb")
-        kernel.execute(folder / "page.ipynb", folder / "out.ipynb", {"x": x})
-        cells = nbformat.read(folder / "out.ipynb", as_version=4).cells
+        kernel.execute(folder / "page.ipynb", folder / out, {"x": x})
+        cells = nbformat.read(folder / out, as_version=4).cells
         assert [cell.execution_count for cell in cells] == [1, 2, 3]  # with papermill's own
         return cells[2].outputs[0].text.split()
 
@@ -39,6 +42,20 @@ def run(tmp_path_factory):
 def test_one_process_and_nothing_left_in_it(run):
     first, *_ = run("left = 1; " + LOOK, x=5)
     assert run(LOOK, x=7) == [first, "False", "4", "7"]
+
+
+@pytest.mark.parametrize("name", ["one", "another"])
+def test_the_page_knows_the_record_that_it_is_written_to(run, name):
+    code = "from cyberhubs_lib.access import this_run; print(this_run('10_manage_access'))"
+    assert run(code, out=f"{name}.ipynb") == [name]
+
+
+def test_without_a_record_the_runbook_is_named(monkeypatch):
+    monkeypatch.delenv(RECORD, raising=False)
+    monkeypatch.delenv(LIVE, raising=False)
+    assert this_run("10_manage_access") == "10_manage_access"
+    monkeypatch.setenv(LIVE, "/x/runs/demo/20261126T000000Z_10_manage_access.ipynb")
+    assert this_run("10_manage_access") == "20261126T000000Z_10_manage_access"
 
 
 @pytest.mark.parametrize(
