@@ -12,7 +12,7 @@ import pytest
 import user_files
 from access import Rules, decide
 from accounts import Accounts
-from lists import Clock, LiveLists, fingerprint, read, window_of, write
+from lists import Clock, LiveLists, fingerprint, read, said, window_of, write
 
 NOW = datetime.now(timezone.utc)
 LATER = (NOW + timedelta(hours=1)).isoformat()
@@ -151,14 +151,34 @@ def test_a_removed_line_is_noticed(written):
 
 def test_an_edit_by_hand_gets_its_line(folder):
     before = read(folder)
-    changes.note_edit(folder, None, before)
+    assert changes.note_edit(folder, None, before)
     (folder / "allowed_users").write_text("ben\ndora\n")
+    (folder / "window").write_text("open_until: 2026-12-01T18:00+01:00\non_close: allow\n")
+    assert not changes.note_edit(folder, said(before), before)  # changed since it was read
     for _ in range(2):  # noted once
-        changes.note_edit(folder, before, read(folder))
-    last = list(ledger.entries(folder))[-1]
-    assert (last.what, last.logins) == ("edited by hand", ("+dora allowed", "-carl allowed"))
+        assert changes.note_edit(folder, said(before), read(folder))
+    first, last = ledger.entries(folder)
+    assert (first.what, first.logins) == ("begin", ("+ada admins", "+ben allowed", "+carl allowed"))
+    assert (last.what, last.logins) == (
+        "edited by hand",
+        ("+dora allowed", "-carl allowed", "+2026-12-01T18:00:00+01:00 allow window"),
+    )
     assert last.lists == fingerprint(read(folder))
-    assert len(list(ledger.entries(folder))) == 2
+
+
+def test_who_came_in_the_window_is_a_line_and_no_edit_by_hand(folder):
+    changes.open_window(folder, LATER, "allow", "joe")
+    before = said(read(folder))
+    for _ in range(2):
+        changes.record(folder, "rita", NOW)
+    assert changes.note_edit(folder, before, read(folder))
+    last = list(ledger.entries(folder))[1:]
+    assert [(e.who, e.what, e.logins) for e in last] == [
+        ("hub", "came in the open window", ("rita",))
+    ]
+    (folder / "recorded_users").unlink()
+    assert changes.note_edit(folder, said(read(folder)) | {"recorded": ["rita"]}, read(folder))
+    assert list(ledger.entries(folder))[-1].logins == ("-rita recorded",)
 
 
 @pytest.mark.parametrize(("on_close", "then"), [("allow", "allowed"), ("review", "closed")])

@@ -97,3 +97,17 @@ def test_a_watch_that_does_not_look_is_an_alarm(place):
     del hub.people
     look(one)
     assert manage.status(path)["alarms"] == []
+
+
+def test_an_edit_while_the_hub_was_down_is_told_as_what_it_was(place):
+    look(watching(place, FakeHub()))
+    (place / "access" / "allowed_users").write_text("ben\ndora\n")
+    look(watching(place, FakeHub()))
+    assert entries(place) == [
+        ("begin", ["+ben allowed", "+carl allowed"]),
+        ("edited by hand", ["+dora allowed", "-carl allowed"]),
+    ]
+    (place / "state" / "lists.json").unlink()  # as with a hub whose state is new
+    (place / "access" / "allowed_users").write_text("ben\n")
+    look(watching(place, FakeHub()))
+    assert entries(place)[2:] == [("found as it is: nobody looked before", [])]

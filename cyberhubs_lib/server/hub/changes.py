@@ -16,6 +16,7 @@ from lists import (
     WINDOW,
     fingerprint,
     read,
+    said,
     window_of,
     with_names,
     without_names,
@@ -113,22 +114,42 @@ def close_window(folder: Path, now: datetime | None, who: str, run: str = "") ->
         return names
 
 
-def note_edit(folder: Path, before: Lists | None, now: Lists) -> None:
-    """A line for a change that came by none of the ways above: somebody edited a file."""
+def record(folder: Path, login: str, now: datetime) -> None:
+    """Note once who entered in the open window."""
+    path = folder / RECORDED
     with locked(folder):
+        text = path.read_text() if path.exists() else "# who came in while everybody could\n"
+        if login not in parse(text, RECORDED)[0]:
+            write(path, f"{text}{login} # {now.isoformat(timespec='seconds')}\n")
+            what = "came in the open window"
+            ledger.append(folder, "hub", what, [login], fingerprint(read(folder)))
+
+
+def note_edit(folder: Path, before: dict[str, list[str]] | None, now: Lists) -> bool:
+    """A line for a change that came by none of the ways above: somebody edited a file.
+
+    `before` is what the lists said when they were last looked at, None if that is not known. False
+    if the lists are changed at this moment: look again.
+    """
+    with locked(folder):
+        mark = fingerprint(now)
+        if fingerprint(read(folder)) != mark:
+            return False
         last = next(reversed(list(ledger.entries(folder))), None)
-        if last and last.lists == fingerprint(now):
-            return
-        ledger.append(folder, "", "edited by hand" if last else "begin", difference(before, now),
-                      fingerprint(now))  # fmt: skip
+        if last is None:
+            ledger.append(folder, "", "begin", difference({}, said(now)), mark)
+        elif last.lists != mark and before is None:  # also once after the hub's files are new
+            ledger.append(folder, "", "found as it is: nobody looked before", [], mark)
+        elif last.lists != mark:
+            ledger.append(folder, "", "edited by hand", difference(before or {}, said(now)), mark)
+        return True
 
 
-def difference(before: Lists | None, now: Lists) -> list[str]:
+def difference(before: dict[str, list[str]], now: dict[str, list[str]]) -> list[str]:
     """+login or -login of each list that is not as it was."""
     found = []
-    for name in ("admins", "allowed", "blocked"):
-        old = set(getattr(before, name)) if before else set()
-        new = set(getattr(now, name))
+    for name, names in now.items():
+        old, new = set(before.get(name, [])), set(names)
         found += [f"+{n} {name}" for n in sorted(new - old)]
         found += [f"-{n} {name}" for n in sorted(old - new)]
     return found

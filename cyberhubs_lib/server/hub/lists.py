@@ -154,10 +154,19 @@ def window_of(until: str, on_close: str) -> Window:
     return Window(when, on_close)
 
 
+def said(lists: Lists) -> dict[str, list[str]]:
+    """All that people write into the directory, however it is spelt."""
+    window = lists.window
+    return {
+        **{name: sorted(getattr(lists, name)) for name in ("admins", "allowed", "blocked")},
+        "recorded": sorted(lists.recorded),
+        "window": [f"{window.until.isoformat()} {window.on_close}"] if window else [],
+    }
+
+
 def fingerprint(lists: Lists) -> str:
-    """The same for lists that say the same, however they are written."""
-    said = [sorted(names) for names in (lists.admins, lists.allowed, lists.blocked)]
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+    """The same for lists that say the same."""
+    return hashlib.sha256(repr(said(lists)).encode()).hexdigest()[:12]
 
 
 def write(path: Path, text: str) -> None:
@@ -171,14 +180,6 @@ def write(path: Path, text: str) -> None:
     os.chown(partial, like.st_uid, like.st_gid)
     partial.chmod(like.st_mode & 0o666)
     partial.replace(path)
-
-
-def record(folder: Path, login: str, now: datetime) -> None:
-    """Note once who entered in the open window."""
-    path = folder / RECORDED
-    text = path.read_text() if path.exists() else "# who came in while everybody could\n"
-    if login not in parse(text, RECORDED)[0]:
-        write(path, f"{text}{login} # {now.isoformat(timespec='seconds')}\n")
 
 
 def with_names(text: str, names: Iterable[str]) -> str:

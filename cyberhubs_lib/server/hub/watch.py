@@ -21,7 +21,7 @@ from ask_again import AskAgain
 from changes import close_window, confirmed, note_edit, unconfirm
 from door import STATE, STATUS, Door, rules_of
 from judge import Person, Verdict, judge
-from lists import fingerprint, odd_lines
+from lists import odd_lines, said
 from providers import github_api
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
@@ -31,6 +31,7 @@ PATIENCE = 15  # seconds in which what fails for one person, as while a server s
 PAGE = 200  # users in one answer, the most that the hub gives
 
 SETTINGS = Path("/srv/hub.json")
+BEFORE = "lists.json"  # what the lists said at the last look, beside STATUS
 
 log = logging.getLogger("access")
 
@@ -70,6 +71,7 @@ class Watch:
     def __init__(self, hub: Hub, door: Door, state: Path = STATE):
         self.hub, self.door, self.state = hub, door, state
         self.known: Lists | None = None  # the lists of the last look that could be read
+        self.before: dict[str, list[str]] | None = _read(state / BEFORE)
         self.verdict = Verdict(held=_held(state))
         self.last = -float(ANYWAY)
         self.failing: dict[str, tuple[float, str]] = {}  # login -> since when, the last error
@@ -110,10 +112,18 @@ class Watch:
             if may_stop and not lists.problems and not may_stop & self.verdict.refused:
                 unconfirm(folder, may_stop)  # done; the next slip of the hand is another
         self.tell(lists)
-        if changed and not lists.problems:
-            if not self.known or fingerprint(self.known) != fingerprint(lists):
-                note_edit(folder, self.known, lists)
+        if changed and not lists.problems and self.noted(lists):
             self.known = lists
+
+    def noted(self, lists: Lists) -> bool:
+        """Write down what was edited by hand; False if it is changed at this moment."""
+        now = said(lists)
+        if now != self.before:
+            if not note_edit(self.door.folder, self.before, lists):
+                return False
+            keep(self.state / BEFORE, now)  # an edit while the hub is down is told as what it was
+            self.before = now
+        return True
 
     async def act(self) -> None:
         """All at once: one server that stops slowly must not keep the others in."""
@@ -180,19 +190,29 @@ class Watch:
             for alarm in alarms:
                 if alarm not in self.status.get("alarms", ()):
                     log.error("ALARM: %s", alarm)
-            path.with_suffix(".new").write_text(json.dumps(status))
-            path.with_suffix(".new").replace(path)
+            keep(path, status)
             self.status = status
         os.utime(path)  # a sign of life
 
 
+def keep(path: Path, content: Any) -> None:
+    """Write a file of the hub's state at once."""
+    path.with_suffix(".new").write_text(json.dumps(content))
+    path.with_suffix(".new").replace(path)
+
+
+def _read(path: Path) -> Any:
+    """What was kept; None if nothing was."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def _held(state: Path) -> dict[str, Decision]:
     """Who waited for a confirmation when the hub was last up."""
-    try:
-        reasons = json.loads((state / STATUS).read_text())["reasons"]
-        return {name: Decision(False, False, rule, "held") for name, rule in reasons.items()}
-    except (OSError, ValueError, KeyError):
-        return {}
+    reasons = (_read(state / STATUS) or {}).get("reasons", {})
+    return {name: Decision(False, False, rule, "held") for name, rule in reasons.items()}
 
 
 async def main() -> None:
