@@ -38,6 +38,35 @@ def test_a_change_is_seen_at_the_next_question(folder):
     assert list(live.now().allowed) == ["eve"]
 
 
+def test_a_list_that_may_be_half_written_counts_as_it_was(folder):
+    path, live = folder / "allowed_users", LiveLists(folder)
+    assert list(live.now().allowed) == ["ben", "carl"]
+    path.write_text("# people\nBen\ncar")  # as a slow editor leaves it for a moment
+    for _ in range(2):
+        assert list(live.now().allowed) == ["ben", "carl"]
+        assert live.now().unfinished == ("allowed_users",)
+    path.write_text("# people\nBen\n")  # whole
+    assert (list(live.now().allowed), live.now().unfinished) == (["ben"], ())
+
+
+def test_an_editor_that_writes_no_last_end_of_line_is_understood(folder):
+    path, live = folder / "allowed_users", LiveLists(folder)
+    live.now()
+    path.write_text("Ben\ncarl\ndora")  # nobody is lost: at once
+    assert list(live.now().allowed) == ["ben", "carl", "dora"]
+    path.write_text("Ben\ncarl")
+    assert "dora" in live.now().allowed
+    os.utime(path, (0, time.time() - 10))  # stays like that
+    assert list(live.now().allowed) == ["ben", "carl"]
+
+
+def test_an_emptied_list_is_whole(folder):
+    live = LiveLists(folder)
+    live.now()
+    (folder / "allowed_users").write_text("")
+    assert (live.now().allowed, live.now().unfinished) == ({}, ())
+
+
 def test_what_did_not_change_is_not_read_again(folder):
     for name in os.listdir(folder):
         os.utime(folder / name, (1, 1))
@@ -96,7 +125,7 @@ def test_a_time_without_zone_is_refused():
 EDITS = [
     ("allow", ["dora"], ["dora"], "# people\nBen # since May\ncarl\ndora\n", "ada\n", ""),
     ("allow", ["ben"], [], "# people\nBen # since May\ncarl", "ada\n", ""),
-    ("remove", ["ben", "ada"], ["ada", "ben"], "# people\ncarl", "", ""),
+    ("remove", ["ben", "ada"], ["ada", "ben"], "# people\ncarl\n", "", ""),
     ("block", ["ben"], ["ben"], "# people\nBen # since May\ncarl", "ada\n", "ben\n"),
     ("unblock", ["ben"], [], "# people\nBen # since May\ncarl", "ada\n", ""),
     ("admin", ["ben"], ["ben"], "# people\nBen # since May\ncarl", "ada\nben\n", ""),

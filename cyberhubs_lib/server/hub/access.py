@@ -53,7 +53,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Lists:
-    """What is written down about who may come in; `problems` says what could not be read."""
+    """What is written down about who may come in; `problems` says what could not be read.
+
+    `unfinished` are files that may be half written: their lists are those of a moment ago.
+    """
 
     admins: Places = field(default_factory=dict)
     allowed: Places = field(default_factory=dict)
@@ -64,6 +67,7 @@ class Lists:
     members: Mapping[str, Member] = field(default_factory=dict)  # of the site's organisations
     keep: timedelta = timedelta(hours=24)  # for so long after they were seen
     problems: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from access import LISTED, Lists, Member, Rules, Window, parse
+from access import LISTED, Lists, Member, Places, Rules, Window, parse
 
 ACCESS = Path("/srv/access")  # where compose.yaml mounts <server_dir>/access of the host
 NAMES = ("admins", "allowed_users", "blocked_users")
@@ -18,6 +18,8 @@ RECORDED = "recorded_users"
 WINDOW = "window"
 MEMBERS = "members"
 BEHIND = 60  # seconds by which a clock may be set back without a word
+NOTHING = Lists()
+HALF = 10  # seconds after which a list without an end of its last line is meant so
 SIZE = 2**20  # bytes of one list: 10,000 logins take a fifth of it
 
 
@@ -36,8 +38,8 @@ class LiveLists:
         # after this reading, so that one more has to follow
         fresh = any(s and time.time_ns() - s[1] < 50_000_000 for s in seen)
         if seen != self._seen or fresh:
-            self._lists = read(self.folder, self.rules)
-            self._seen = None if fresh else seen
+            self._lists = read(self.folder, self.rules, self._lists)
+            self._seen = None if fresh or self._lists.unfinished else seen
         return self._lists
 
 
@@ -49,10 +51,16 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def read(folder: Path, rules: Rules = LISTED) -> Lists:
-    """All files of the directory. What cannot be read is told in `problems`, never raised."""
+def read(folder: Path, rules: Rules = LISTED, before: Lists = NOTHING) -> Lists:
+    """All files of the directory. What cannot be read is told in `problems`, never raised.
+
+    `before` is the reading before this one: it stands in for a list that may be half written.
+    """
     problems: list[str] = []
     found = {name: _list(folder / name, problems) for name in NAMES}
+    was = dict(zip(NAMES, (before.admins, before.allowed, before.blocked), strict=True))
+    half = [name for name in NAMES if _half(folder / name, was[name], found[name])]
+    found |= {name: was[name] for name in half if not problems}
     recorded = _list(folder / RECORDED, problems) if (folder / RECORDED).exists() else {}
     members = _members(folder / MEMBERS, rules, problems)
     return Lists(
@@ -65,10 +73,27 @@ def read(folder: Path, rules: Rules = LISTED) -> Lists:
         members,
         timedelta(hours=rules.hours),
         tuple(problems),
+        tuple(half),
     )
 
 
-def _list(path: Path, problems: list[str]) -> dict[str, str]:
+def _half(path: Path, before: Places, now: Places) -> bool:
+    """Whether a list lost logins and the end of its last line a moment ago: it may be half written.
+
+    Some editors never write that end, so that after HALF seconds it is meant.
+    """
+    if not set(before) - set(now):
+        return False
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            ends = file.read() == b"\n"
+            return not ends and 0 <= time.time() - os.fstat(file.fileno()).st_mtime < HALF
+    except OSError:
+        return False  # it is empty, which is whole, or gone, which is a problem
+
+
+def _list(path: Path, problems: list[str]) -> Places:
     try:
         return parse(_text(path), path.name)[0]
     except (OSError, ValueError) as error:
@@ -191,9 +216,9 @@ def with_names(text: str, names: Iterable[str]) -> str:
 
 def without_names(text: str, names: Iterable[str]) -> str:
     """A list without the lines of these names; all other lines stay as they are."""
-    gone = set(names)
-    kept = [line for line in text.splitlines(keepends=True) if not gone & set(parse(line, "")[0])]
-    return "".join(kept)
+    gone, lines = set(names), text.splitlines(keepends=True)
+    kept = "".join(line for line in lines if not gone & set(parse(line, "")[0]))
+    return kept if kept in (text, "") or kept.endswith("\n") else kept + "\n"  # it is whole
 
 
 class Clock:

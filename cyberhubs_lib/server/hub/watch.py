@@ -21,7 +21,7 @@ from ask_again import AskAgain
 from changes import close_window, confirmed, note_edit, unconfirm
 from door import STATE, STATUS, Door, rules_of
 from judge import Person, Verdict, judge
-from lists import odd_lines, said
+from lists import HALF, odd_lines, said
 from providers import github_api
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
@@ -169,6 +169,11 @@ class Watch:
     def tell(self, lists: Lists) -> None:
         """Keep what an administrator has to know where manage.py finds it; log what is new."""
         alarms, clock = list(lists.problems), self.door.clock.doubt()
+        half = [
+            f"{name} has lost logins and the end of its last line: until that is there, or for"
+            f" {HALF} s, it counts as it was"
+            for name in lists.unfinished
+        ]
         if self.verdict.held:
             names = ", ".join(sorted(self.verdict.held))
             alarms.append(
@@ -180,7 +185,7 @@ class Watch:
                 alarms.append(f"what is to be done to {name} fails again and again: {error}")
         status = {
             "alarms": alarms,
-            "warnings": [*odd_lines(self.door.folder), *self.doubts, *filter(None, [clock])],
+            "warnings": [*odd_lines(self.door.folder), *half, *self.doubts, *filter(None, [clock])],
             "held": sorted(self.verdict.held),
             "reasons": {name: held.rule for name, held in sorted(self.verdict.held.items())},
             "rules": asdict(self.door.live.rules),  # as this hub was started; hub.json may be newer
