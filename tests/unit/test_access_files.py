@@ -12,7 +12,9 @@ import pytest
 import user_files
 from access import Rules, decide
 from accounts import Accounts
-from lists import Clock, LiveLists, fingerprint, read, said, window_of, write
+from clock import Clock
+from listfile import write
+from lists import LiveLists, fingerprint, read, said, window_of
 
 NOW = datetime.now(timezone.utc)
 LATER = (NOW + timedelta(hours=1)).isoformat()

@@ -11,12 +11,13 @@ import changes
 import ledger
 import watch
 from access import Rules
+from clock import Clock
 from door import Door
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from judge import Person
-from lists import NAMES, Clock
+from lists import NAMES
 from members import Answer
 
 LOGINS = ["ada", "ben", "carl", "dora", "eve"]

@@ -13,8 +13,9 @@ import ledger
 import pytest
 from access import Rules, decide
 from ask_again import AskAgain
+from clock import Clock
 from door import Door
-from lists import Clock, read
+from lists import read
 from members import Answer
 from organizations import ask
 from tornado.httpclient import HTTPError

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ledger
 from access import Lists, parse
+from listfile import with_names, without_names, write
 from lists import (
     NAMES,
     RECORDED,
@@ -18,9 +19,6 @@ from lists import (
     read,
     said,
     window_of,
-    with_names,
-    without_names,
-    write,
 )
 
 # what is done -> (list, whether the login stands on it afterwards)

@@ -10,7 +10,8 @@ from typing import Any
 from access import LISTED, Decision, Rules, decide, fold, show_time
 from accounts import HOMES, Accounts
 from changes import locked, record
-from lists import ACCESS, Clock, LiveLists
+from clock import Clock
+from lists import ACCESS, LiveLists
 from members import Answer, remember
 
 STATE = Path("/srv/state")  # the volume hub_state

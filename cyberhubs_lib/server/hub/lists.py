@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from access import LISTED, Lists, Member, Places, Rules, Window, parse
@@ -17,7 +16,6 @@ NAMES = ("admins", "allowed_users", "blocked_users")
 RECORDED = "recorded_users"
 WINDOW = "window"
 MEMBERS = "members"
-BEHIND = 60  # seconds by which a clock may be set back without a word
 NOTHING = Lists()
 HALF = 10  # seconds after which a list without an end of its last line is meant so
 SIZE = 2**20  # bytes of one list: 10,000 logins take a fifth of it
@@ -192,67 +190,3 @@ def said(lists: Lists) -> dict[str, list[str]]:
 def fingerprint(lists: Lists) -> str:
     """The same for lists that say the same."""
     return hashlib.sha256(repr(said(lists)).encode()).hexdigest()[:12]
-
-
-def write(path: Path, text: str) -> None:
-    """Replace a file at once, with the owner and mode of the old one or of its directory."""
-    partial = path.with_name(f".{path.name}.new")
-    partial.write_text(text)
-    try:
-        like = path.stat()
-    except FileNotFoundError:
-        like = path.parent.stat()
-    os.chown(partial, like.st_uid, like.st_gid)
-    partial.chmod(like.st_mode & 0o666)
-    partial.replace(path)
-
-
-def with_names(text: str, names: Iterable[str]) -> str:
-    """A list with more names at its end; those that it has stay where they are."""
-    new = [name for name in names if name not in parse(text, "")[0]]
-    body = text if not new or not text or text.endswith("\n") else text + "\n"
-    return body + "".join(f"{name}\n" for name in new)
-
-
-def without_names(text: str, names: Iterable[str]) -> str:
-    """A list without the lines of these names; all other lines stay as they are."""
-    gone, lines = set(names), text.splitlines(keepends=True)
-    kept = "".join(line for line in lines if not gone & set(parse(line, "")[0]))
-    return kept if kept in (text, "") or kept.endswith("\n") else kept + "\n"  # it is whole
-
-
-class Clock:
-    """The time, which never goes back: a window that has closed does not open again.
-
-    Remembered in a file's time, so that a machine that wakes with a wrong clock is noticed. After
-    one jump ahead it stands still until that time has come: `real` is for all that has to go on.
-    """
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def now(self) -> datetime:
-        """Now, or the latest time that was ever seen."""
-        try:
-            last = self.path.stat().st_mtime
-        except OSError:
-            last = 0.0
-        current = self.real().timestamp()
-        if current > last + 1:
-            self.path.touch()
-            os.utime(self.path, (current, current))
-        return datetime.fromtimestamp(max(current, last), timezone.utc)
-
-    def real(self) -> datetime:
-        """What the machine's clock says."""
-        return datetime.fromtimestamp(time.time(), timezone.utc)
-
-    def doubt(self) -> str:
-        """A sentence for an administrator while the remembered time is ahead, else ""."""
-        now, real = self.now(), self.real()
-        if (now - real).total_seconds() <= BEHIND:
-            return ""
-        return (
-            f"the clock says {real:%Y-%m-%d %H:%M} UTC, but {now:%Y-%m-%d %H:%M} was seen before:"
-            " until then no window is open. If the clock is right now, `access open` forgets it"
-        )

@@ -20,8 +20,9 @@ import ledger
 import user_files
 from access import LOGIN, Decision, Lists, Rules, decide, fold
 from accounts import HOMES, Accounts
+from clock import Clock
 from door import STATE, STATUS
-from lists import ACCESS, Clock, odd_lines, read
+from lists import ACCESS, odd_lines, read
 
 SILENT = 30  # seconds without a look after which something is wrong; it looks each second
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import ledger
 from access import LOGIN, Member
-from lists import MEMBERS, fingerprint, members_in, read, write
+from listfile import write
+from lists import MEMBERS, fingerprint, members_in, read
 
 FORGET = 2  # times the age up to which a line counts; then it goes
 

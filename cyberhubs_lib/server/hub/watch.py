@@ -20,7 +20,9 @@ from access import Decision, Lists
 from ask_again import AskAgain
 from changes import close_window, confirmed, note_edit, unconfirm
 from door import STATE, STATUS, Door, rules_of
-from judge import Person, Verdict, judge
+from hub_api import Hub
+from judge import Verdict, judge
+from kept import keep, kept
 from lists import HALF, odd_lines, said
 from providers import github_api
 from tornado.httpclient import AsyncHTTPClient, HTTPError
@@ -28,41 +30,11 @@ from tornado.httpclient import AsyncHTTPClient, HTTPError
 PERIOD = 0.7  # seconds between two looks: two of them and the end of a server make less than 5
 ANYWAY = 60  # seconds after which everybody is compared although no list has changed
 PATIENCE = 15  # seconds in which what fails for one person, as while a server starts, is no alarm
-PAGE = 200  # users in one answer, the most that the hub gives
 
 SETTINGS = Path("/srv/hub.json")
 BEFORE = "lists.json"  # what the lists said at the last look, beside STATUS
 
 log = logging.getLogger("access")
-
-
-class Hub:
-    """The hub's API, as this service may use it."""
-
-    def __init__(self, url: str, token: str):
-        self.url, self.token = url, token
-
-    async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One request; the answer's JSON. Raises HTTPError, OSError."""
-        reply = await AsyncHTTPClient().fetch(
-            self.url + path,
-            method=method,
-            headers={"Authorization": f"token {self.token}"},
-            body=None if body is None else json.dumps(body),
-            request_timeout=30,
-        )
-        return json.loads(reply.body) if reply.body else None
-
-    async def people(self) -> list[Person]:
-        """Everybody in the hub's database."""
-        found: list[dict[str, Any]] = []
-        while page := await self.ask("GET", f"/users?limit={PAGE}&offset={len(found)}"):
-            found += page
-            if len(page) < PAGE:
-                break
-        return [
-            Person(u["name"], bool(u["admin"]), bool(u["servers"] or u["pending"])) for u in found
-        ]
 
 
 class Watch:
@@ -71,7 +43,7 @@ class Watch:
     def __init__(self, hub: Hub, door: Door, state: Path = STATE):
         self.hub, self.door, self.state = hub, door, state
         self.known: Lists | None = None  # the lists of the last look that could be read
-        self.before: dict[str, list[str]] | None = _read(state / BEFORE)
+        self.before: dict[str, list[str]] | None = kept(state / BEFORE)
         self.verdict = Verdict(held=_held(state))
         self.last = -float(ANYWAY)
         self.failing: dict[str, tuple[float, str]] = {}  # login -> since when, the last error
@@ -200,23 +172,9 @@ class Watch:
         os.utime(path)  # a sign of life
 
 
-def keep(path: Path, content: Any) -> None:
-    """Write a file of the hub's state at once."""
-    path.with_suffix(".new").write_text(json.dumps(content))
-    path.with_suffix(".new").replace(path)
-
-
-def _read(path: Path) -> Any:
-    """What was kept; None if nothing was."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def _held(state: Path) -> dict[str, Decision]:
     """Who waited for a confirmation when the hub was last up."""
-    reasons = (_read(state / STATUS) or {}).get("reasons", {})
+    reasons = (kept(state / STATUS) or {}).get("reasons", {})
     return {name: Decision(False, False, rule, "held") for name, rule in reasons.items()}
 
 
@@ -224,7 +182,7 @@ async def main() -> None:
     """Look at the lists for ever, and ask about members if the site lets any in."""
     logging.basicConfig(format="%(levelname)s access: %(message)s", stream=sys.stderr)
     hub = Hub(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
-    AsyncHTTPClient.configure(None, max_clients=PAGE)  # not ten: all who go, go at once
+    AsyncHTTPClient.configure(None, max_clients=200)  # not ten: all who go, go at once
     settings = json.loads(SETTINGS.read_text())
     watch = Watch(hub, Door(rules_of(settings)))
     watch.shared_password = settings["login"]["provider"] == "password"
