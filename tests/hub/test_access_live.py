@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import httpx
@@ -136,6 +137,40 @@ def test_who_is_blocked_is_out_at_once_and_comes_back(hub, lists, browser, tmp_p
     again = Person(hub, "ben")
     assert again.reply.status_code == 200
     assert hub.file("ben", "kept.txt") == "draft\n"
+
+
+def is_starting(person):
+    """Whether the hub says so."""
+    reply = person.web.get(f"/hub/api/users/{person.login}", headers=person._xsrf())
+    return reply.json()["pending"] == "spawn"
+
+
+@pytest.mark.parametrize("moment", ["asked for", "container runs"])
+def test_who_is_blocked_while_the_server_starts_is_out_and_keeps_nobody_in(hub, lists, moment):
+    assert hub.access("allow", "dora")[0] == 0
+    ben, dora = Person(hub, "ben"), Person(hub, "dora")
+    ben.stop()
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(ben.press_start)
+        until(lambda: is_starting(ben))
+        if moment == "container runs":
+            until(lambda: runs(hub, "ben"))
+            assert is_starting(ben)
+        began = time.monotonic()
+        with (lists / "blocked_users").open("a") as file:
+            file.write("ben\ndora\n")
+        until(lambda: not is_in(dora))
+        took = {"the other out": time.monotonic() - began}
+        assert until_entry(lists, "edited by hand")["logins"] == ["+ben blocked", "+dora blocked"]
+        until(lambda: not is_in(ben))
+        took["out"] = time.monotonic() - began
+    until(lambda: not runs(hub, "ben"))
+    took["container gone"] = time.monotonic() - began
+    print(f"seconds after the edit, {moment}:", {what: round(s, 1) for what, s in took.items()})
+    time.sleep(3)  # nothing is left that would start it yet
+    with pytest.raises(NotFound):
+        hub.user_container("ben")
+    assert json.loads(status(hub))["alarms"] == []
 
 
 def test_a_line_taken_out_by_hand(hub, lists):
