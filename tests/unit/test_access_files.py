@@ -8,6 +8,7 @@ from pathlib import Path
 
 import changes
 import ledger
+import manage
 import pytest
 import user_files
 from access import Rules, decide
@@ -105,16 +106,21 @@ def test_a_list_that_cannot_be_read_lets_nobody_in(folder, name, how):
 @pytest.mark.parametrize("text", [b"", b"open", b"open_until: soon", b"open_until: 2099-01-01T00:00",
                                   b"open_until: 2099-01-01T00:00Z\non_close: perh",
                                   b"open_until: 2099-01-01T00:00Z\0"])  # fmt: skip
-def test_a_window_that_cannot_be_understood_lets_nobody_in_and_ends_nobody(folder, text):
+def test_a_window_that_cannot_be_understood_lets_nobody_in_and_ends_nobody(
+    folder, text, monkeypatch
+):
+    monkeypatch.setattr(manage, "ACCESS", folder)
     (folder / "window").write_bytes(text)
     lists = read(folder)
     assert lists.window is None
     assert lists.problems[0].startswith("window cannot be understood")
     assert decide("ben", lists, NOW).rule == "unsure"
+    assert manage.show(lists, NOW)["window"]["until"] == "cannot be understood"
     changes.close_window(folder, NOW, "hub")  # the hub leaves it alone
     assert (folder / "window").exists()
     changes.close_window(folder, None, "joe")
     assert not read(folder).problems
+    assert manage.show(read(folder), NOW)["window"] is None
     assert [e.what for e in ledger.entries(folder)] == ["window removed"]
 
 

@@ -18,11 +18,11 @@ from typing import Any
 import changes
 import ledger
 import user_files
-from access import LOGIN, Decision, Lists, Rules, decide, fold
+from access import LOGIN, Decision, Lists, Rules, Window, decide, fold
 from accounts import HOMES, Accounts
 from clock import Clock
 from door import STATE, STATUS
-from lists import ACCESS, odd_lines, read
+from lists import ACCESS, WINDOW, odd_lines, read
 
 SILENT = 30  # seconds without a look after which something is wrong; it looks each second
 
@@ -81,15 +81,21 @@ def show(lists: Lists, now: datetime) -> dict[str, Any]:
         "recorded_users": sorted(lists.recorded),
         "members": {n: one.organization for n, one in sorted(lists.members.items())},
         "open": lists.open,
-        "window": lists.window and {
-            "until": lists.window.until.isoformat(),
-            "on_close": lists.window.on_close,
-            "open": now < lists.window.until,
-        },
+        "window": _window(lists.window, now),
         "problems": [*lists.problems, *odd_lines(ACCESS)],
         "ledger": {"lines": lines, "head": head, "bad": bad},
         "watch": status(),
     }  # fmt: skip
+
+
+def _window(window: Window | None, now: datetime) -> dict[str, Any] | None:
+    """Also of one that cannot be understood: so that it can be closed."""
+    if window:
+        until, is_open = window.until.isoformat(), now < window.until
+        return {"until": until, "on_close": window.on_close, "open": is_open}
+    if (ACCESS / WINDOW).exists():
+        return {"until": "cannot be understood", "on_close": "", "open": False}
+    return None
 
 
 def _logins(given: list[str]) -> list[str]:
