@@ -253,7 +253,8 @@ def test_a_window_opens_and_closes_by_itself(hub, lists, on_close, stays):
     assert until_entry(lists, f"window closed, on close {on_close}")["who"] == "hub"
 
 
-def test_a_slip_of_the_hand_stops_no_servers(hub, lists):
+@pytest.mark.parametrize("how", ["command", "runbook"])
+def test_a_slip_of_the_hand_stops_no_servers(hub, lists, how):
     people = ["ben", *MORE]
     assert hub.access("allow", *MORE)[0] == 0
     for login in people:
@@ -266,9 +267,14 @@ def test_a_slip_of_the_hand_stops_no_servers(hub, lists):
     code, out = hub.access("apply")
     assert code == 3
     assert "4 running servers would stop: ben, dora, eve, finn" in out
-    code, out = hub.access("apply", "--confirm")
-    assert code == 0, out
+    if how == "command":
+        code, out = hub.access("apply", "--confirm")
+        assert code == 0, out
+    else:
+        run_10(hub, stop_servers=True)
     until(lambda: not any(runs(hub, login) for login in people))
+    assert until_entry(lists, "confirmed")["logins"] == people
+    until(lambda: not (lists / "confirmed").exists())  # the next slip is another
 
 
 def test_a_login_belongs_to_an_account(hub, lists):
