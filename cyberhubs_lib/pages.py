@@ -77,11 +77,13 @@ def _verdict(nb: NotebookNode, record: Record) -> str:
                              f" the cells after it did not run.\n\n`{first}`")  # fmt: skip
     if not all(cell.execution_count for cell in code):
         return note("error", f"{when}. **It was cut off**: not all cells ran.")
-    dry = any(o.metadata.get(MIME, {}).get("dry_run") for c in code for o in c.outputs
-              if "metadata" in o)  # fmt: skip
-    if dry:
-        return note("note", f"{when}, **dry run**: nothing was changed. {record.summary()}.")
-    return note("note", f"{when}: {record.summary()}.")
+    told = [o.metadata[MIME] for c in code for o in c.outputs if MIME in o.get("metadata", {})]
+    result = f"{record.summary()}."
+    if told and "round_trips" in told[-1]:  # each report counts from the beginning of the run
+        result += f" {told[-1]['round_trips']} round trips to the host."
+    if any(report.get("dry_run") for report in told):
+        return note("note", f"{when}, **dry run**: nothing was changed. {result}")
+    return note("note", f"{when}: {result}")
 
 
 def tidy(nb: NotebookNode) -> None:

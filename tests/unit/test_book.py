@@ -28,7 +28,7 @@ GITHUB = {"standin": [{"login": "b-en", "name": "Ben Bitdiddle"}]}
 
 def executed(*rows, given='site = "mine"', parameters=None, ename=""):
     """A notebook as papermill leaves it, with one report."""
-    report = Report("Verify", list(rows), meta={"dry_run": False, "seconds": 1.5})
+    report = Report("Verify", list(rows), meta={"dry_run": False, "seconds": 1.5, "round_trips": 5})
     output = new_output("display_data", report.bundle(), metadata=report.metadata())
     last = new_code_cell("run.verify()", outputs=[output], execution_count=3)
     if ename:
@@ -119,7 +119,7 @@ def test_no_bookkeeping_is_left():
 def test_the_note_tells_when_and_with_what_result(tmp_path):
     record = keep(executed(Row("a"), Row("b", status="changed")), tmp_path)
     note = page(STEM, "mine", Site(), record).cells[1].source
-    assert "Run on 2026-11-22 22:17 UTC: 1 ok, 1 changed." in note
+    assert "Run on 2026-11-22 22:17 UTC: 1 ok, 1 changed. 5 round trips to the host." in note
 
 
 def test_a_run_that_failed_says_so_at_the_top(tmp_path):
