@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,15 @@ def until(condition, seconds=60):
         assert time.monotonic() < began + seconds, "it did not happen"
         time.sleep(0.1)
     return time.monotonic() - began
+
+
+def answers(server, port):
+    """Whether something answers at the server's own address, seen from outside: hello."""
+    try:
+        with socket.create_connection((server.ip, port), timeout=3) as connection:
+            return connection.recv(5) == b"hello"
+    except OSError:
+        return False
 
 
 def changing(server):

@@ -22,10 +22,14 @@ from ..transport import Result
 RULES = "/etc/cyberhubs/firewall.nft"
 LOADED = "/etc/cyberhubs/firewall.loaded"  # how nft prints the rules when they are all there
 UNIT = "cyberhubs-firewall.service"
+TRIAL = "/run/cyberhubs/firewall.trial"  # not in /etc: what boots is only what was proven
+BEFORE = "/run/cyberhubs/firewall.before"
 UNDO = "cyberhubs-firewall-undo"
 UNDO_SECONDS = 60
 UNIT_FILE = Path(__file__).parents[1] / "server" / "systemd" / UNIT
 TABLE = "nft -s list table inet cyberhubs"
+EMPTY = "table inet cyberhubs; delete table inet cyberhubs"  # makes it first: it may not be there
+UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 # cloud.google.com/compute/docs/internal-dns: the server of names there has the address of the metadata
 NAMES = "ip daddr 169.254.169.254 meta l4proto { tcp, udp } th dport 53 accept"
 
@@ -124,20 +128,20 @@ class Firewall(Resource):
 
     def note(self, was: State) -> str:
         """Which ports are open, and what listens behind those that are not."""
-        opened = "open: " + ", ".join(map(str, self.open_ports))
-        closes = (was or {}).get("closes", "")
-        return f"{opened}; closes {closes}, where something listens" if closes else opened
+        opened, closes = ", ".join(map(str, self.open_ports)), (was or {}).get("closes", "")
+        return f"open: {opened}" + (f"; closes {closes}, where something listens" if closes else "")
 
     def change(self, was: State) -> str:
-        """Load; taken away by itself after a minute unless `perform` finds the way in open."""
-        return (
-            put(self.text.encode(), RULES, "644", "root:root")
-            + "\n"
-            + put(UNIT_FILE.read_bytes(), f"/etc/systemd/system/{UNIT}", "644", "root:root")
-            + f"\nnft -c -f {RULES}\nsystemctl stop {UNDO}.timer 2>/dev/null || :\n"
-            f"systemd-run -q --unit={UNDO} --on-active={UNDO_SECONDS}"
-            " $(command -v nft) delete table inet cyberhubs\n"
-            f"nft -f {RULES}"
+        """On trial: what was loaded comes back in a minute unless `perform` finds the way in open."""
+        return put(self.text.encode(), TRIAL, "600", "root:root") + (
+            f"\nnft -c -f {TRIAL}\n"
+            # during a trial that was cut off: what was loaded before that one
+            f"systemctl is-active -q {UNDO}.timer ||"
+            f" {{ echo '{EMPTY}'; {TABLE} 2>/dev/null || :; }} > {BEFORE}\n"
+            f"systemctl stop {UNDO}.timer 2>/dev/null || :\n"
+            f"systemd-run -q --collect --unit={UNDO} --on-active={UNDO_SECONDS}"
+            f" $(command -v nft) -f {BEFORE}\n"
+            f"nft -f {TRIAL}"
         )
 
     @classmethod
@@ -154,14 +158,18 @@ class Firewall(Resource):
             raise NotConverged(
                 f"with the firewall no new ssh connection came through ({error.found})",
                 expected="a new connection before the rules are kept",
-                todo=f"the rules go by themselves within {UNDO_SECONDS} s; then correct"
-                " system.ssh_from or the port of ssh, and run this again",
+                todo=f"within {UNDO_SECONDS} s the rules that were there before come back; then"
+                " correct system.ssh_from or the port of ssh, and run this again",
             ) from None
         keep = (
-            f"systemctl stop {UNDO}.timer\n{TABLE} > {LOADED}\n"
-            f"systemctl enable -q {UNIT}"  # which has systemd read the new unit, too
+            f"systemctl stop {UNDO}.timer\n"  # fails if it went off: then nothing is kept
+            f"nft -f {TRIAL}\n{TABLE} > {LOADED}\n"
+            f"install -m 644 {TRIAL} {RULES}.new\nmv -f {RULES}.new {RULES}\n"
+            + put(UNIT_FILE.read_bytes(), UNIT_PATH, "644", "root:root")
+            + f"\nsystemctl enable -q {UNIT}\n"  # which has systemd read the new unit, too
+            f"rm -f {TRIAL} {BEFORE}"
         )
-        result = host.change(f"set -e\n{keep}")
+        result = host.change(f"set -e\nmkdir -p {Path(RULES).parent}\n{keep}")
         if result.code:
             raise failed(keep, result)
 

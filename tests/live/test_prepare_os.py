@@ -1,10 +1,10 @@
 """Runbook 02 on a server: limits, packet filter seen from outside, ssh, restart."""
 
-import socket
 import time
 from pathlib import Path
 
 import pytest
+from laws import answers, until
 from roll_back import differences, roll_back, state
 
 SITE = """\
@@ -40,15 +40,6 @@ def before(operator, server, site):
     names = [row.removeprefix("package ") for row in dry if row.startswith("package ")]
     clock = ["systemd-timesyncd"] if "a service that keeps the clock" in dry else []
     return state(server), [*clock, *(name for name in names if name != "index")]
-
-
-def answers(server, port):
-    """Whether something answers at the server's own address, seen from outside."""
-    try:
-        with socket.create_connection((server.ip, port), timeout=3) as connection:
-            return connection.recv(5) == b"hello"
-    except OSError:
-        return False
 
 
 def listen(server):
@@ -120,20 +111,49 @@ def test_ssh_takes_keys_only(server):
     assert "permitrootlogin without-password" in text
 
 
-def test_nobody_is_locked_out(operator, server, site, tmp_path):
-    """Rules that shut out the operator go by themselves, and nothing is enabled."""
-    server.sh("systemctl disable -q cyberhubs-firewall; nft delete table inet cyberhubs")
+WALL = "cat /etc/cyberhubs/firewall.nft; nft -s list table inet cyberhubs"
+
+
+@pytest.fixture
+def locked_out(operator, server, site, tmp_path):
+    """Run 02 with rules that shut out the operator."""
     file = tmp_path / "narrow.yaml"
     narrow = "ssh_from: [192.0.2.0/24], ssh_hardening"
     file.write_text(Path(site).read_text().replace("ssh_hardening", narrow))
-    done = operator.papermill("02_prepare_os", site=str(file))
-    assert done.code == 1
-    assert "no new ssh connection came through" in done.out
-    end = time.monotonic() + 90
-    while server.sh("nft list table inet cyberhubs")[0] == 0:
-        assert time.monotonic() < end, "still locked out"
-        time.sleep(1)
+
+    def run():
+        done = operator.papermill("02_prepare_os", site=str(file))
+        assert done.code == 1
+        assert "no new ssh connection came through" in done.out
+        assert "192.0.2.0/24" in server.sh(WALL)[1]
+
+    return run
+
+
+def test_nobody_is_locked_out(operator, server, site, locked_out):
+    """What was there comes back by itself: the rules that were kept before."""
+    before = server.sh(WALL)
+    locked_out()
+    until(lambda: server.sh(WALL) == before, 90)
+    assert operator.papermill("02_prepare_os", site=site).rows("changed") == []
+
+
+def test_nobody_is_locked_out_by_a_restart(operator, server, site, locked_out):
+    """In the middle of the trial: what boots are the rules that were kept before."""
+    before = server.sh(WALL)
+    locked_out()
+    server.reboot()
+    assert server.sh(WALL) == before
+    assert operator.papermill("02_prepare_os", site=site).rows("changed") == []
+
+
+def test_nobody_is_locked_out_where_nothing_was(operator, server, site, locked_out):
+    server.sh("systemctl disable -q cyberhubs-firewall; nft delete table inet cyberhubs")
+    server.sh("rm /etc/cyberhubs/firewall.*")
+    locked_out()
+    until(lambda: server.sh("nft list table inet cyberhubs")[0] != 0, 90)
     assert server.sh("systemctl is-enabled -q cyberhubs-firewall")[0] != 0
+    assert server.sh("ls /etc/cyberhubs/firewall.nft")[0] != 0
     assert operator.papermill("02_prepare_os", site=site).rows("changed") == ["firewall"]
 
 
