@@ -18,7 +18,7 @@ OF_OTHERS = {"apt": "# Rocky Linux, AlmaLinux, Amazon Linux\n", "dnf": "# Debian
 # that came along with others: apt keeps those that something else may use.
 STATE = r"""
 export LC_ALL=C
-find /etc /usr/local /opt /root /home /srv /mnt /boot /swapfile /var/lib/cyberhubs -xdev \
+find /etc /usr/local /opt /root /home /srv /mnt /boot /swapfile.cyberhubs /var/lib/cyberhubs -xdev \
     \( -path /mnt/var/lib -o -path /etc/ssl/certs -o -path /etc/alternatives -o -path /etc/mtab \
     -o -name ld.so.cache -o -regex '/etc/\(passwd\|g?shadow\|group\|sub[ug]id\)-?' \) -prune -o -print |
     sort | comm -23 - <(cat /var/lib/dpkg/info/*.list | sort -u) | while read -r path; do

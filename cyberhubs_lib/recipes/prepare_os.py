@@ -7,10 +7,10 @@ from ..facts import Facts
 from ..params import Params, SystemParams
 from ..resources.accounts import Account
 from ..resources.files import File
-from ..resources.firewall import Firewall, rules
+from ..resources.firewall import NO_FIREWALL, Firewall, rules
 from ..resources.kernel import Sysctl
 from ..resources.restart import Restart
-from ..resources.swap import Swap, size
+from ..resources.swap import NO_SWAP, Swap, size
 from ..resources.trust import Authorities
 from ..shell import sh
 from ..site import Site
@@ -80,7 +80,7 @@ def _limits(facts: Facts, site: Site) -> list[Resource]:
     swap = size(site.system.swap, facts.memory_mib)
     return [
         *[Sysctl(key, least, why) for key, (least, why) in SYSCTLS.items()],
-        *([Swap(swap)] if swap else []),
+        Swap(swap) if swap else NO_SWAP,
     ]
 
 
@@ -91,7 +91,7 @@ def open_ports(facts: Facts, site: Site) -> list[int]:
 
 def _firewall(facts: Facts, site: Site) -> list[Resource]:
     if not site.system.firewall:
-        return []
+        return [NO_FIREWALL]
     ssh, opened = facts.ssh_port or 22, open_ports(facts, site)
     others = [port for port in opened if port != ssh]
     return [Firewall(rules(ssh, site.system.ssh_from, others), tuple(opened))]

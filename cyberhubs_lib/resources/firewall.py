@@ -18,6 +18,7 @@ from ..host import Host, failed
 from ..shell import put
 from ..state import Resource, State, Unknown
 from ..transport import Result
+from .gone import Gone
 
 RULES = "/etc/cyberhubs/firewall.nft"
 LOADED = "/etc/cyberhubs/firewall.loaded"  # how nft prints the rules when they are all there
@@ -30,6 +31,16 @@ UNIT_FILE = Path(__file__).parents[1] / "server" / "systemd" / UNIT
 TABLE = "nft -s list table inet cyberhubs"
 EMPTY = "table inet cyberhubs; delete table inet cyberhubs"  # makes it first: it may not be there
 UNIT_PATH = f"/etc/systemd/system/{UNIT}"
+
+NO_FIREWALL = Gone(
+    "packet filter of this runbook",
+    f"ls {RULES} {LOADED} {UNIT_PATH} 2>/dev/null\n{TABLE} 2>/dev/null | head -n 1 | tr -d '{{'\n:",
+    f"systemctl stop {UNDO}.timer 2>/dev/null || :\n"
+    f"systemctl disable -q --now {UNIT} 2>/dev/null || :\n"
+    f"! {TABLE} >/dev/null 2>&1 || nft delete table inet cyberhubs\n"
+    f"rm -f {RULES} {LOADED} {TRIAL} {BEFORE} {UNIT_PATH}\nsystemctl daemon-reload\n"
+    f"rmdir --ignore-fail-on-non-empty {Path(RULES).parent} 2>/dev/null || :",
+)
 # cloud.google.com/compute/docs/internal-dns: the server of names there has the address of the metadata
 NAMES = "ip daddr 169.254.169.254 meta l4proto { tcp, udp } th dport 53 accept"
 

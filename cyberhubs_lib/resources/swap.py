@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from ..shell import sh
 from ..state import Resource, State
 from ..transport import Result
+from .gone import Gone
 
-PATH = "/swapfile"
+PATH = "/swapfile.cyberhubs"  # a /swapfile would be somebody else's
 LINE = f"{PATH} none swap sw 0 0"  # of /etc/fstab
 ENOUGH_MIB = 8192  # of memory: from here on swap is left out
 MOST_MIB = 4096  # more swap than this only makes a slow end slower
+NO_SWAP = Gone(
+    "swap file of this runbook",
+    sh("ls {} 2>/dev/null\ngrep {} /etc/fstab\n:", PATH, f"^{PATH} "),
+    sh("! grep -q {} /proc/swaps || swapoff {}\nrm -f {}\nsed -i {} /etc/fstab",
+       f"^{PATH} ", PATH, PATH, rf"\,^{PATH} ,d"),
+)  # fmt: skip
 
 
 def size(setting: str, memory_mib: int) -> int:

@@ -190,7 +190,9 @@ def test_another_firewall_is_not_fought(operator, server, site):
 def test_roll_back_as_the_page_says(server, before):
     there, packages = before
     # swap cannot be made here: the machine's own counts. As the runbook would leave it:
-    server.sh("touch /swapfile; echo '/swapfile none swap sw 0 0' >> /etc/fstab")
+    server.sh(
+        "touch /swapfile.cyberhubs; echo '/swapfile.cyberhubs none swap sw 0 0' >> /etc/fstab"
+    )
     words = {"ACCOUNT": "astro", "CERTIFICATE": "own", "PACKAGES": " ".join(packages)}
     roll_back(server, "02_prepare_os", **words)
     packages_made = ["systemd-timesync:", "/lib/python3", "/etc/(inputrc|networks|python3)"]

@@ -14,6 +14,7 @@ from cyberhubs_lib.image_sources import DEBOOTSTRAP, _split
 from cyberhubs_lib.resources.accounts import Account, Membership
 from cyberhubs_lib.resources.docker import DaemonSettings, Engine, open_files, settings
 from cyberhubs_lib.resources.files import Directory, File, Token
+from cyberhubs_lib.resources.gone import Gone
 from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates
 from cyberhubs_lib.resources.repository import apt_repository
 from cyberhubs_lib.resources.service_containers import Container
@@ -62,6 +63,8 @@ CASES = [
     (container, Result(0, UP.replace("01-01|", "01-01|/s/token")), {**FINE, "secrets": "older"}),
     (TimeService(), Result(0, "chronyd.service alias -\nchrony.service enabled enabled\n"),
      {"boot": "enabled"}),
+    (Gone("a", "ls", "rm"), Result(0, "\n"), None),
+    (Gone("a", "ls", "rm"), Result(0, "/a\n/b \n"), {"found": "/a, /b"}),
     (TimeService(), Result(0, "ntp.service disabled enabled\n"), {"boot": "none is enabled"}),
     (TimeService(), Result(0, ""), {"boot": "none is enabled"}),
 ]  # fmt: skip

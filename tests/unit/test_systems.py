@@ -232,6 +232,21 @@ def test_a_feature_that_is_lacking_is_a_row_with_the_way_round(name, sshfs, tmp_
 
 
 @pytest.mark.parametrize(
+    ("setting", "step", "label"),
+    [
+        ({"swap": "none"}, "limits", "swap file of this runbook"),
+        ({"swap": "2G"}, "limits", "swap"),
+        ({"firewall": False}, "firewall", "packet filter of this runbook"),
+        ({"firewall": True}, "firewall", "firewall"),
+    ],
+)
+def test_what_is_switched_off_is_looked_for(setting, step, label, tmp_path):
+    found, made = steps("bookworm", prepare_os.recipe, tmp_path, Site(system=setting))
+    assert found[step][-1] == label
+    assert (made.steps[step][-1].wanted is None) == label.endswith("of this runbook")
+
+
+@pytest.mark.parametrize(
     ("name", "source", "engine", "url"),
     [
         ("rocky", "auto", "docker-ce", "https://download.docker.com/linux/centos/9/$basearch/stable"),
