@@ -6,10 +6,10 @@ from ..check import Check
 from ..facts import Facts
 from ..params import Params, SystemParams
 from ..resources.accounts import Account
-from ..resources.files import File
 from ..resources.firewall import NO_FIREWALL, Firewall, rules
 from ..resources.kernel import Sysctl
 from ..resources.restart import Restart
+from ..resources.sshd import ASK, KeysOnly, keys_only, no_keys_only
 from ..resources.swap import NO_SWAP, Swap, size
 from ..resources.trust import Authorities
 from ..shell import sh
@@ -50,7 +50,8 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "account": [Account(user, "owns the hub's settings and the shared directories")],
             "limits": _limits(facts, site),
             "firewall": _firewall(facts, site),
-            "remote_login": _keys_only(system) if site.system.ssh_hardening else [],
+            "remote_login": [KeysOnly(system.ssh_service) if site.system.ssh_hardening else
+                             no_keys_only(system.ssh_service)],
             "restart": [Restart(system.restart_needed)] if params.allow_reboot else [],
         },
         checks=_checks(system, site, user),
@@ -97,17 +98,14 @@ def _firewall(facts: Facts, site: Site) -> list[Resource]:
     return [Firewall(rules(ssh, site.system.ssh_from, others), tuple(opened))]
 
 
-def _keys_only(system: System) -> list[Resource]:
-    after = f"sshd -t || {{ rm -f {SSHD}; exit 1; }}\nsystemctl reload {system.ssh_service}"
-    return [File(SSHD, KEYS_ONLY.encode(), why="passwords are guessed all day", after=after)]
-
-
 def _checks(system: System, site: Site, user: str) -> list[Check]:
     trust = f"[ -s {system.store.bundle} ] && echo 'a bundle is there'"
     login = sh("su -s /bin/bash -c 'ulimit -u' {}", user)
     wall = [Check("the packet filter is loaded", "nft list table inet cyberhubs | grep -c drop",
                   lambda a: (a.code == 0, "yes" if a.code == 0 else "no"), "yes",
                   "run this runbook again")] if site.system.firewall else []  # fmt: skip
+    keys = [Check("ssh takes keys only", ASK, keys_only, "yes", "run this runbook again: it tells"
+                  " what is in its way")] if site.system.ssh_hardening else []  # fmt: skip
     return [
         Check("a certificate of the web can be checked", trust, _trust, "a bundle is there"),
         Check("git runs", "git --version", _runs("git version"), "git version ..."),
@@ -120,6 +118,7 @@ def _checks(system: System, site: Site, user: str) -> list[Check]:
               "wait a minute; does the host's way out let UDP port 123 pass?", hard=False),
         system.updates_come(),
         *wall,
+        *keys,
         Check("restart needed", system.restart_needed, lambda a: (
               a.out.strip() == "no", a.out.strip()), "no",
               "when nobody works, run this again with -p allow_reboot true", hard=False),
@@ -142,14 +141,6 @@ SYSCTLS = {
     "kernel.threads-max": (65536, "the same, as the kernel counts them"),
 }
 OTHERS = "for u in ufw firewalld; do systemctl is-active -q $u && echo $u; done; :"
-SSHD = "/etc/ssh/sshd_config.d/10-cyberhubs.conf"  # the first value wins: before 50-cloud-init
-KEYS_ONLY = """\
-# Written by runbook 02 (system.ssh_hardening). The first value that sshd reads counts.
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-X11Forwarding no
-"""
 
 
 def _others(answer: Result) -> tuple[bool, str]:

@@ -220,7 +220,7 @@ BACK = {
         {"certificate authorities of the site", "package fuse-sshfs", "package wget", "account astro",
          "service dnf-automatic-install.timer", "timer cyberhubs-restart.timer", "firewall",
          "file /etc/systemd/system/cyberhubs-restart.service",
-         "file /etc/ssh/sshd_config.d/10-cyberhubs.conf", *SYSCTLS},
+         "ssh with keys only", *SYSCTLS},
     ),
 }  # fmt: skip
 

@@ -24,7 +24,10 @@ LISTEN += 'ReuseAddr=>1); while($c=$s->accept){{print $c "hello\\n"; close $c}}\
 
 @pytest.fixture(scope="module")
 def site(operator, server, tmp_path_factory):
-    """Its site file, with a certificate authority of its own."""
+    """Its site file, with a certificate authority of its own; before it, ssh takes passwords."""
+    server.sh(
+        "sed -i 's/^PasswordAuth.*/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/10-test.conf"
+    )
     folder = tmp_path_factory.mktemp("site")
     operator.call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=own",
                   "-keyout", str(folder / "key"), "-out", str(folder / "own.crt"))  # fmt: skip
@@ -81,7 +84,7 @@ def test_only_the_open_ports_answer_from_outside(server):
         ("sed -i /max_user_watches/d /etc/sysctl.d/60-cyberhubs.conf", "fs.inotify.max_user_watches"),
         ("echo 100 > /proc/sys/fs/inotify/max_user_instances", "fs.inotify.max_user_instances"),
         ("echo PermitRootLogin yes > /etc/ssh/sshd_config.d/10-cyberhubs.conf",
-         "file /etc/ssh/sshd_config.d/10-cyberhubs.conf"),
+         "ssh with keys only"),
         ("rm /etc/apt/apt.conf.d/20auto-upgrades", "file /etc/apt/apt.conf.d/20auto-upgrades"),
         ("sed -i '/^Package: wget$/,/^$/s/^Version: .*/Version: 1.0-1/' /var/lib/dpkg/status",
          "updates"),
@@ -109,6 +112,52 @@ def test_ssh_takes_keys_only(server):
     _, text = server.sh("sshd -T")
     assert "passwordauthentication no" in text
     assert "permitrootlogin without-password" in text
+
+
+def ssh_settings(server, *keys):
+    """What counts of these, as sshd says it, and what our file says."""
+    found = dict(line.split(None, 1) for line in server.sh("sshd -T")[1].splitlines())
+    return [found[key] for key in keys], server.sh(f"cat {OURS}")[1]
+
+
+OURS = "/etc/ssh/sshd_config.d/10-cyberhubs.conf"
+
+
+def test_a_stricter_line_of_others_stays(operator, server, site):
+    server.sh(f"rm {OURS}; echo 'PermitRootLogin no' > /etc/ssh/sshd_config.d/50-own.conf")
+    done = operator.papermill("02_prepare_os", site=site)
+    assert done.rows("changed") == ["ssh with keys only"]
+    assert "ssh takes keys only" in done.rows("ok")
+    found, ours = ssh_settings(server, "permitrootlogin", "passwordauthentication")
+    assert found == ["no", "no"]
+    assert "PasswordAuthentication no" in ours
+    assert "PermitRootLogin" not in ours
+    server.sh("rm /etc/ssh/sshd_config.d/50-own.conf")
+
+
+@pytest.mark.parametrize(
+    ("tamper", "back"),
+    [
+        ("echo 'PasswordAuthentication yes' > /etc/ssh/sshd_config.d/00-first.conf",
+         "rm /etc/ssh/sshd_config.d/00-first.conf"),
+        ("sed -i s/^Include/#Include/ /etc/ssh/sshd_config",
+         "sed -i s/^#Include/Include/ /etc/ssh/sshd_config"),
+    ],
+)  # fmt: skip
+def test_what_would_be_without_effect_is_not_shown_as_done(operator, server, site, tamper, back):
+    ours = ssh_settings(server)
+    server.sh(tamper)
+    dry = operator.papermill("02_prepare_os", site=site, dry_run="true")
+    assert dry.rows("would change") == ["ssh with keys only"]
+    assert "ssh takes keys only" in dry.rows("failed")
+    done = operator.papermill("02_prepare_os", site=site)
+    assert done.code == 1
+    assert "without effect" in done.out
+    assert "PasswordAuthentication no" in done.out
+    assert "/etc/ssh/sshd_config" in done.out
+    server.sh(back)
+    assert ssh_settings(server) == ours
+    assert operator.papermill("02_prepare_os", site=site).rows("changed") == []
 
 
 WALL = "cat /etc/cyberhubs/firewall.nft; nft -s list table inet cyberhubs"
@@ -187,12 +236,55 @@ def test_another_firewall_is_not_fought(operator, server, site):
     server.sh("systemctl stop ufw")
 
 
+# as runbook 02 leaves its own; swap cannot be made here: the machine's own counts
+SWAP = "touch {0}; echo '{0} none swap sw 0 0' >> /etc/fstab"
+THEIRS = [
+    "nft list tables | grep inet",  # and Docker's own, of this machine
+    "cat /etc/fstab; ls /swapfile*",
+    "cat /etc/ssh/sshd_config.d/50-own.conf",
+]
+
+
+def test_what_is_switched_off_goes_and_nothing_of_others(operator, server, site, tmp_path):
+    server.sh(
+        "nft add table inet others; echo 'X11Forwarding yes' > /etc/ssh/sshd_config.d/50-own.conf"
+    )
+    server.sh(f"{SWAP.format('/swapfile')}; {SWAP.format('/swapfile.cyberhubs')}")
+    file = tmp_path / "less.yaml"
+    less = "firewall: false, ssh_hardening: false, swap: none"
+    file.write_text(Path(site).read_text().replace("ssh_hardening: true", less))
+    gone = [
+        "swap file of this runbook",
+        "packet filter of this runbook",
+        "ssh settings of this runbook",
+    ]
+    dry = operator.papermill("02_prepare_os", site=str(file), dry_run="true")
+    assert dry.rows("would change") == gone
+    done = operator.papermill("02_prepare_os", site=str(file))
+    assert done.code == 0, done.out
+    assert done.rows("changed") == gone
+    assert [server.sh(ask)[1].split() for ask in THEIRS] == [
+        ["table", "inet", "others"],
+        ["/swapfile", "none", "swap", "sw", "0", "0", "/swapfile"],
+        ["X11Forwarding", "yes"],
+    ]
+    assert ssh_settings(server, "passwordauthentication")[0] == ["yes"]
+    assert (
+        server.sh(f"ls {OURS} /etc/systemd/system/cyberhubs-firewall.service")[1].count("No such")
+        == 2
+    )
+    again = operator.papermill("02_prepare_os", site=str(file))
+    assert again.rows("changed") == []
+    assert set(gone) <= set(again.rows("ok"))
+    server.sh("nft delete table inet others; rm /etc/ssh/sshd_config.d/50-own.conf /swapfile")
+    server.sh("sed -i '/^.swapfile /d' /etc/fstab")
+    done = operator.papermill("02_prepare_os", site=site)
+    assert done.rows("changed") == ["firewall", "ssh with keys only"]
+
+
 def test_roll_back_as_the_page_says(server, before):
     there, packages = before
-    # swap cannot be made here: the machine's own counts. As the runbook would leave it:
-    server.sh(
-        "touch /swapfile.cyberhubs; echo '/swapfile.cyberhubs none swap sw 0 0' >> /etc/fstab"
-    )
+    server.sh(SWAP.format("/swapfile.cyberhubs"))
     words = {"ACCOUNT": "astro", "CERTIFICATE": "own", "PACKAGES": " ".join(packages)}
     roll_back(server, "02_prepare_os", **words)
     packages_made = ["systemd-timesync:", "/lib/python3", "/etc/(inputrc|networks|python3)"]

@@ -19,6 +19,7 @@ from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates
 from cyberhubs_lib.resources.repository import apt_repository
 from cyberhubs_lib.resources.service_containers import Container
 from cyberhubs_lib.resources.services import Service, TimeService
+from cyberhubs_lib.resources.sshd import KeysOnly, keys_only
 from cyberhubs_lib.resources.tree import Tree
 from cyberhubs_lib.resources.trust import Authorities
 from cyberhubs_lib.site_host import Docker
@@ -32,6 +33,8 @@ APT = "Inst libc6 [2.41-12] (2.41-12+deb13u1)\nInst tzdata [1] (2)\nConf libc6 (
 FILE = "644 root:root 0:0\n" + "ab" * 32 + "  -\n"
 UP = "sha256:1\nrunning|healthy|abc|sha256:1|2026-01-01|\n"
 FINE = {"state": "healthy", "settings": "abc", "image": "current", "secrets": "current"}
+SSHD = "port 22\npermitrootlogin {}\npasswordauthentication {}\n"
+SSHD += "kbdinteractiveauthentication no\nx11forwarding no\n"
 container = Container("hub", "p", "i:1", "abc", "docker compose ")
 
 CASES = [
@@ -84,6 +87,8 @@ UNKNOWN = [
     (DaemonSettings(DAEMON), Result(0, "[1]"), "not a JSON object"),
     (container, Result(9), "no Docker engine"),
     (container, Result(8), "runbook 08"),
+    (KeysOnly("ssh"), Result(127, "sh: 1: sshd: not found\n"), "sshd: not found"),
+    (KeysOnly("ssh"), Result(0, "port 22\n"), "port 22"),
 ]
 
 
@@ -91,6 +96,24 @@ UNKNOWN = [
 def test_what_cannot_be_told_yet(resource, answer, said):
     with pytest.raises(Unknown, match=said):
         resource.parse(answer)
+
+
+@pytest.mark.parametrize(
+    ("root", "password", "differs", "told"),
+    [
+        ("without-password", "no", [], "yes"),
+        ("prohibit-password", "no", [], "yes"),
+        ("no", "no", [], "yes"),
+        ("forced-commands-only", "no", [], "yes"),
+        ("yes", "no", ["PermitRootLogin"], "PermitRootLogin yes"),
+        ("no", "yes", ["PasswordAuthentication"], "PasswordAuthentication yes"),
+    ],
+)
+def test_ssh_settings_that_are_stricter_are_good(root, password, differs, told):
+    answer = Result(0, SSHD.format(root, password))
+    resource = KeysOnly("ssh")
+    assert difference(resource.parse(answer), resource.wanted) == differs
+    assert keys_only(answer) == (not differs, told)
 
 
 def written(script):

@@ -238,6 +238,8 @@ def test_a_feature_that_is_lacking_is_a_row_with_the_way_round(name, sshfs, tmp_
         ({"swap": "2G"}, "limits", "swap"),
         ({"firewall": False}, "firewall", "packet filter of this runbook"),
         ({"firewall": True}, "firewall", "firewall"),
+        ({"ssh_hardening": False}, "remote_login", "ssh settings of this runbook"),
+        ({"ssh_hardening": True}, "remote_login", "ssh with keys only"),
     ],
 )
 def test_what_is_switched_off_is_looked_for(setting, step, label, tmp_path):
