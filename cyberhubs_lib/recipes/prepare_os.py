@@ -6,6 +6,7 @@ from ..check import Check
 from ..facts import Facts
 from ..params import Params, SystemParams
 from ..resources.accounts import Account
+from ..resources.docker import open_files
 from ..resources.firewall import NO_FIREWALL, Firewall, rules
 from ..resources.kernel import Sysctl
 from ..resources.restart import Restart
@@ -54,7 +55,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                              no_keys_only(system.ssh_service)],
             "restart": [Restart(system.restart_needed)] if params.allow_reboot else [],
         },
-        checks=_checks(system, site, user),
+        checks=_checks(facts, system, site, user),
     )  # fmt: skip
 
 
@@ -98,9 +99,8 @@ def _firewall(facts: Facts, site: Site) -> list[Resource]:
     return [Firewall(rules(ssh, site.system.ssh_from, others), tuple(opened))]
 
 
-def _checks(system: System, site: Site, user: str) -> list[Check]:
+def _checks(facts: Facts, system: System, site: Site, user: str) -> list[Check]:
     trust = f"[ -s {system.store.bundle} ] && echo 'a bundle is there'"
-    login = sh("su -s /bin/bash -c 'ulimit -u' {}", user)
     wall = [Check("the packet filter is loaded", "nft list table inet cyberhubs | grep -c drop",
                   lambda a: (a.code == 0, "yes" if a.code == 0 else "no"), "yes",
                   "run this runbook again")] if site.system.firewall else []  # fmt: skip
@@ -122,11 +122,26 @@ def _checks(system: System, site: Site, user: str) -> list[Check]:
         Check("restart needed", system.restart_needed, lambda a: (
               a.out.strip() == "no", a.out.strip()), "no",
               "when nobody works, run this again with -p allow_reboot true", hard=False),
-        Check("processes of one login (limits.conf)", login, _number, "for people on the host only"),
+        *_counts_for_whom(facts, site, user),
+    ]  # fmt: skip
+
+
+def _counts_for_whom(facts: Facts, site: Site, user: str) -> list[Check]:
+    """Rows that only tell: of one login, of one user's server, of all together."""
+    login = "su -s /bin/bash -c 'ulimit {}' {}"
+    return [
+        Check("processes of one login (limits.conf)", sh(login.format("-u", "{}"), user), _number,
+              "for people on the host only"),
         Check("processes of one user's server", "true", lambda a: (
               True, str(site.limits.processes)), "limits.processes of the site"),
         Check("processes of all together", "cat /proc/sys/kernel/threads-max", _number,
               "kernel.threads-max"),
+        Check("process numbers of all together", "cat /proc/sys/kernel/pid_max", _number,
+              "kernel.pid_max"),
+        Check("open files of one login (limits.conf)", sh(login.format("-n", "{}"), user), _number,
+              "for people on the host only"),
+        Check("open files of one program in a user's server", "true", lambda a: (
+              True, str(open_files(facts)[0])), "default-ulimits of Docker, which 04 sets"),
     ]  # fmt: skip
 
 
