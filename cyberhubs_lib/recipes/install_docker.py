@@ -9,7 +9,7 @@ from ..check import Check
 from ..facts import Facts
 from ..params import Params
 from ..resources.accounts import Membership
-from ..resources.docker import DaemonSettings, open_files, settings
+from ..resources.daemon_json import DaemonSettings, open_files, settings
 from ..resources.services import Service
 from ..shell import sh
 from ..site import Site

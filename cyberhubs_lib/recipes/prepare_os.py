@@ -6,7 +6,7 @@ from ..check import Check
 from ..facts import Facts
 from ..params import Params, SystemParams
 from ..resources.accounts import Account
-from ..resources.docker import open_files
+from ..resources.daemon_json import open_files
 from ..resources.firewall import NO_FIREWALL, Firewall, rules
 from ..resources.kernel import Sysctl
 from ..resources.restart import Restart

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.image_sources import DEBOOTSTRAP, _split
 from cyberhubs_lib.resources.accounts import Account, Membership
-from cyberhubs_lib.resources.docker import DaemonSettings, Engine, open_files, settings
+from cyberhubs_lib.resources.daemon_json import DaemonSettings, open_files, settings
+from cyberhubs_lib.resources.docker import Engine
 from cyberhubs_lib.resources.files import Directory, File, Token
 from cyberhubs_lib.resources.gone import Gone
 from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates

@@ -13,8 +13,9 @@ from cyberhubs_lib.host import Host
 from cyberhubs_lib.params import Params, StorageParams, SystemParams
 from cyberhubs_lib.recipes import install_docker, prepare_os, prepare_storage
 from cyberhubs_lib.resources.accounts import Membership
+from cyberhubs_lib.resources.daemon_json import DAEMON_JSON, DaemonSettings
 from cyberhubs_lib.resources.disks import SMALL_FILES, Filesystem
-from cyberhubs_lib.resources.docker import DAEMON_JSON, DaemonSettings, Engine
+from cyberhubs_lib.resources.docker import Engine
 from cyberhubs_lib.resources.docker_data import DockerData
 from cyberhubs_lib.resources.files import Directory, File
 from cyberhubs_lib.resources.firewall import RULES, UNIT, UNIT_FILE, Firewall
