@@ -14,6 +14,9 @@ from ..transport import Result
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 BEFORE = f"{DAEMON_JSON}.before"  # as it was before the first change, for the way back; empty: none
+MARK = f"{DAEMON_JSON}.ours"  # the lists that a runbook wrote
+# Which an institution's administrators may have set as well, and without which the engine has its own.
+LISTS = ("default-address-pools", "registry-mirrors")
 # docs.docker.com/reference/cli/dockerd/#configuration-reload-behavior: these need no restart
 RELOADED = {"live-restore", "registry-mirrors"}
 
@@ -29,7 +32,7 @@ def open_files(facts: Facts) -> tuple[int, int]:
 
 
 def settings(docker: Docker, facts: Facts) -> dict[str, object]:
-    """What a site wants in daemon.json; an empty list leaves the engine's own default."""
+    """What a site wants in daemon.json; an empty list is the engine's own default."""
     soft, hard = open_files(facts)
     pools = [pool.model_dump() for pool in docker.address_pools]
     return {
@@ -43,9 +46,37 @@ def settings(docker: Docker, facts: Facts) -> dict[str, object]:
     }
 
 
+def merged(found: Mapping[str, object], values: Mapping[str, object]) -> dict[str, object]:
+    """Ours over what is there; in a table (log-opts, default-ulimits) line by line.
+
+    Options of another log driver do not stay: the engine does not start with one that ours has not.
+    """
+    driver = values.get("log-driver")
+    kept = dict(found)
+    if kept.get("log-driver", driver) != driver:
+        kept.pop("log-opts", None)
+    return {**kept, **{key: _over(kept.get(key), value) for key, value in values.items()}}
+
+
+def _over(found: object, value: object) -> object:
+    both = isinstance(found, dict) and isinstance(value, dict)
+    return {**found, **value} if both else value  # type: ignore[dict-item]
+
+
+def _part(found: object, value: object) -> object:
+    """What decides: of a table only the lines that are ours."""
+    if isinstance(found, dict) and isinstance(value, dict):
+        return {key: found[key] for key in value if key in found}
+    return found
+
+
 @dataclass(frozen=True)
 class DaemonSettings(Resource):
-    """Keys of daemon.json; what others put into that file stays."""
+    """Keys of daemon.json; what others put into that file stays.
+
+    A list (LISTS) that is not among `values` goes if it is what this runbook wrote last, which is
+    kept in MARK; any other is somebody else's.
+    """
 
     values: Mapping[str, object]
 
@@ -54,25 +85,30 @@ class DaemonSettings(Resource):
     @property
     def wanted(self) -> State:  # type: ignore[override]
         """Our keys, as JSON."""
-        return {key: _json(value) for key, value in self.values.items()}
+        ours = {key: _json(value) for key, value in self.values.items()}
+        return {**ours, **{key: NOT_OURS for key in LISTS if key not in self.values}}
 
     def question(self) -> str:
-        """The whole file."""
-        return f"[ -f {DAEMON_JSON} ] && cat {DAEMON_JSON} || :"
+        """Both files, the mark first."""
+        both = f"cat {MARK} 2>/dev/null; echo; echo {END}\n"
+        return f"{both}[ -f {DAEMON_JSON} ] && cat {DAEMON_JSON} || :"
 
     def parse(self, answer: Result) -> State:
-        """All keys that are there, as JSON. Unknown if it is not a JSON object."""
-        try:
-            data = json.loads(answer.out) if answer.out.strip() else {}
-        except ValueError as error:
-            raise Unknown(f"{DAEMON_JSON} is not JSON ({error}): correct it by hand") from None
-        if not isinstance(data, dict):
-            raise Unknown(f"{DAEMON_JSON} is not a JSON object: correct it by hand")
-        return {k: _json(data[k]) if k in data else ABSENT for k in {**self.values, **data}}
+        """Our keys, as JSON, and both files. Unknown if one is not a JSON object."""
+        mark, _, text = answer.out.partition(f"{END}\n")
+        data, written = _read(text, DAEMON_JSON), _read(mark, MARK)
+        found = {
+            k: _json(_part(data[k], v)) if k in data else ABSENT for k, v in self.values.items()
+        }
+        for key in LISTS:
+            if key not in self.values:
+                ours = key in data and key in written and data[key] == written[key]
+                found[key] = _json(data[key]) if ours else NOT_OURS
+        return {**found, "file": json.dumps(data), "mark": json.dumps(written)}
 
     def note(self, was: State) -> str:
         """What happens to an engine that runs."""
-        if self._changed(was) <= RELOADED:
+        if self._is_reloaded(was):
             return "the engine reads it without a restart"
         if self.values.get("live-restore"):
             return "the engine restarts, containers go on"
@@ -81,22 +117,43 @@ class DaemonSettings(Resource):
     def _changed(self, was: State) -> set[str]:
         return {key for key, value in (self.wanted or {}).items() if (was or {}).get(key) != value}
 
+    def _is_reloaded(self, was: State) -> bool:
+        """A key that is gone is not taken note of by a reload."""
+        return self._changed(was) <= RELOADED & self.values.keys()
+
     def change(self, was: State) -> str:
         """Merge, and have a running engine read it; first of all that containers may go on."""
-        kept = {k: json.loads(v) for k, v in (was or {}).items() if v != ABSENT}
-        text = json.dumps({**kept, **self.values}, indent=2) + "\n"
-        restart = "" if self._changed(was) <= RELOADED else "sleep 1; systemctl restart docker"
+        found, written = json.loads((was or {})["file"]), json.loads((was or {})["mark"])
+        changed = self._changed(was)
+        gone = changed - self.values.keys()
+        text = merged({k: v for k, v in found.items() if k not in gone}, self.values)
+        # before the file itself, and never less: only a list that is equal to it counts as ours
+        mark = {**written, **{key: self.values[key] for key in changed & {*LISTS} - gone}}
+        restart = "" if self._is_reloaded(was) else "sleep 1; systemctl restart docker"
         tell = f"if systemctl is-active -q docker; then systemctl reload docker; {restart}\nfi"
         keep = f"[ -e {BEFORE} ] || cp -p {DAEMON_JSON} {BEFORE} 2>/dev/null || : > {BEFORE}\n"
-        return (
-            f"mkdir -p /etc/docker\n{keep}"
-            + put(text.encode(), DAEMON_JSON, "644", "root:root")
-            + f"\n{tell}"
-        )
+        files = {MARK: mark, DAEMON_JSON: text} if mark else {DAEMON_JSON: text}
+        puts = [
+            put(f"{json.dumps(content, indent=2)}\n".encode(), path, "644", "root:root")
+            for path, content in files.items()
+        ]
+        return "\n".join([f"mkdir -p /etc/docker\n{keep}", *puts, tell])
 
 
 ABSENT = "absent"  # is no JSON, so no value can be mistaken for it
+NOT_OURS = "none of ours"
+END = "---"  # between the two files: a line that JSON has not
 
 
 def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True)
+
+
+def _read(text: str, path: str) -> dict[str, object]:
+    try:
+        data = json.loads(text) if text.strip() else {}
+    except ValueError as error:
+        raise Unknown(f"{path} is not JSON ({error}): correct it by hand") from None
+    if not isinstance(data, dict):
+        raise Unknown(f"{path} is not a JSON object: correct it by hand")
+    return data

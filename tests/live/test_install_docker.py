@@ -133,7 +133,12 @@ def test_containers_go_on_while_the_engine_gets_new_settings(operator, server, s
     assert now.split()[1] != started.split()[1]  # the engine
     server.sh("docker network create more")
     assert "10.201." in server.sh("docker network inspect more")[1]
-    assert "registry-mirrors" in server.sh("cat /etc/docker/daemon.json")[1]  # not ours to remove
+    assert "registry-mirrors" not in server.sh("cat /etc/docker/daemon.json")[1]
+    assert server.sh("docker info -f '{{.RegistryConfig.Mirrors}}'")[1] == "[]\n"
+    theirs = '"registry-mirrors": ["http://127.0.0.1:5002"]'
+    server.sh(f"sed -i '1a {theirs},' /etc/docker/daemon.json")
+    assert operator.papermill("04_install_docker", site=pools).rows("changed") == []
+    server.sh("sed -i 2d /etc/docker/daemon.json")
 
 
 # Nearly as the broker does for each user's server: NUMBER networks, with two services on each.

@@ -4,6 +4,7 @@ The law, for each: a dry run changes nothing; a run changes what the plan showed
 nothing and touches no file; what somebody tampers with is exactly what the next plan shows.
 """
 
+import json
 import sys
 
 import pytest
@@ -120,15 +121,26 @@ def test_04_installs_an_engine_that_runs_containers(operator, server, before_04)
 
 
 def test_04_keeps_what_others_put_into_daemon_json(operator, server):
-    server.sh("""echo '{"debug": true, "log-driver": "local"}' > /etc/docker/daemon.json""")
+    limit = {"memlock": {"Name": "memlock", "Soft": -1, "Hard": -1}}
+    theirs = {"debug": True, "log-opts": {"tag": "x"}, "default-ulimits": limit}
+    server.sh(f"echo '{json.dumps(theirs)}' > /etc/docker/daemon.json")
     done = operator.papermill("04_install_docker", host=server.host)
     assert done.rows("changed") == ["file /etc/docker/daemon.json"]
-    assert '"debug": true' in server.sh("cat /etc/docker/daemon.json")[1]
+    now = json.loads(server.sh("cat /etc/docker/daemon.json")[1])
+    assert now["debug"] is True
+    assert now["log-opts"] == {"tag": "x", "max-size": "10m", "max-file": "3"}
+    assert set(now["default-ulimits"]) == {"memlock", "nofile"}
+    server.sh(
+        """echo '{"log-driver": "local", "log-opts": {"compress": "true"}}'
+        > /etc/docker/daemon.json""".replace("\n", "")
+    )
+    assert operator.papermill("04_install_docker", host=server.host).code == 0
     server.sh("echo '{broken' > /etc/docker/daemon.json")
     done = operator.papermill("04_install_docker", host=server.host)
     assert done.code == 1
     assert "is not JSON" in done.out
-    server.sh("echo '{}' > /etc/docker/daemon.json")
+    # three starts in a minute are enough for systemd
+    server.sh("echo '{}' > /etc/docker/daemon.json; systemctl reset-failed docker")
     assert operator.papermill("04_install_docker", host=server.host).code == 0
 
 
