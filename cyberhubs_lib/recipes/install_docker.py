@@ -11,7 +11,7 @@ from ..params import Params
 from ..resources.accounts import Membership
 from ..resources.daemon_json import DaemonSettings, open_files, settings
 from ..resources.services import Service
-from ..shell import sh
+from ..resources.trust import KnownToEngine
 from ..site import Site
 from ..site_host import Docker
 from ..systems.system import System
@@ -21,11 +21,6 @@ from .recipe import Recipe, account_exists, supported
 
 # The host's own networks, those that Docker made left out.
 ROUTES = "ip -4 -o route show | awk '$0 !~ /dev (docker|br-|cu-)/ && $1 != \"default\" {print $1}'"
-# What containers can be reached by, and what of the institution's they therefore hide.
-NETWORKS = (
-    "docker network inspect -f '{{range .IPAM.Config}}{{.Subnet}} {{end}}'"
-    " $(docker network ls -q) | xargs"
-)
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -52,22 +47,19 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "settings": [DaemonSettings(settings(site.docker, facts))],
             "repository": system.repository(site.docker),
             "engine": [system.engine(site.docker)],
-            "service": [*system.engine_options(), Service("docker.service")],
+            "service": [
+                *system.engine_options(),
+                Service("docker.service"),
+                KnownToEngine(system.store, site.docker.live_restore),
+            ],
             "account": [Membership(user, "docker", "may use Docker without sudo")],
         },
         checks=[
             Check("the engine answers", "docker info -f '{{.ServerVersion}}'", _answers,
                   "an answer", "`systemctl status docker` on the host tells why"),
-            *docker_probe.checks(site.system.firewall, open_files(facts)[0], facts.ssh_port or 22),
+            *docker_probe.checks(user, site.docker, site.system.firewall, open_files(facts)[0],
+                                 facts.ssh_port or 22),
             *([_labels()] if facts.selinux else []),
-            Check(f"{user} may use Docker",
-                  sh("su -s /bin/sh -c 'docker ps -q >/dev/null && echo ok' {}", user),
-                  lambda a: (a.out.strip() == "ok", a.out.strip()[-200:]), "ok"),
-            Check("networks of containers", NETWORKS, lambda a: (True, _together(a.out)),
-                  "none that your institution uses"),
-            Check("a registry can be reached", _reach(site.docker), _registry, "yes",
-                  "without it, images are built on the host or copied from here: runbook 08",
-                  hard=False),
         ],
     )  # fmt: skip
 
@@ -111,22 +103,5 @@ def _room(site: Site) -> Callable[[Result], tuple[bool, str]]:
     return expect
 
 
-def _together(subnets: str) -> str:
-    """How many networks, and which: neighbours are one."""
-    nets = [ipaddress.ip_network(word) for word in subnets.split()]
-    first = [net for net in nets if isinstance(net, ipaddress.IPv4Network)]
-    return ", ".join(str(net) for net in ipaddress.collapse_addresses(first))
-
-
-def _reach(docker: Docker) -> str:
-    address = (docker.registry_mirrors or ["https://registry-1.docker.io"])[0].rstrip("/")
-    return sh("curl -s -o /dev/null -m 4 -w '%{http_code}' {} || :", f"{address}/v2/")
-
-
 def _answers(answer: Result) -> tuple[bool, str]:
     return answer.code == 0, "an answer" if answer.code == 0 else answer.out.strip()[-200:]
-
-
-def _registry(answer: Result) -> tuple[bool, str]:
-    good = answer.out.strip() in ("200", "401")
-    return good, "yes" if good else "no"

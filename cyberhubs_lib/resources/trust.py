@@ -82,6 +82,40 @@ class Authorities(Resource):
         return "\n".join([*files, tool])
 
 
+@dataclass(frozen=True)
+class KnownToEngine(Resource):
+    """Docker reads the authorities of `store` once: after a change there it starts anew."""
+
+    store: Store = DEBIAN_STORE
+    live_restore: bool = True
+
+    label = "authorities that the engine knows"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """All that the host has."""
+        return {"known": "all"}
+
+    def question(self) -> str:
+        """Is a local one, or the folder of them, younger than the engine's start?"""
+        return sh(
+            "find -L {} -newer /run/docker.pid -print -quit 2>/dev/null || :", self.store.folder
+        )
+
+    def parse(self, answer: Result) -> State:
+        """All, too, where no engine runs: it reads them when it starts."""
+        return {"known": "not those since its start" if answer.out.strip() else "all"}
+
+    def note(self, was: State) -> str:
+        """What happens to containers."""
+        containers = "containers go on" if self.live_restore else "and all containers with it"
+        return f"the engine restarts, {containers}"
+
+    def change(self, was: State) -> str:
+        """Only a start makes it read them."""
+        return "systemctl restart docker.service"
+
+
 def _end(pem: bytes) -> str:
     """The last full line of the certificate: part of its signature, so no other has it."""
     lines = [line.strip() for line in pem.decode("ascii", "replace").splitlines()]

@@ -1,6 +1,7 @@
 # The proof of runbook 04: one container, made of the host's own programs, so without a registry, on a
 # network like a user's: the packet filter knows it by its interface's name.
-# Prints a line for each question; what is missing was not answered. Leaves nothing behind.
+# Expects user, ssh_port and registry; prints a line for each question, and what is missing was not
+# answered. Leaves nothing behind.
 container=cyberhubs-probe
 image=cyberhubs/probe:check
 clear() {
@@ -9,6 +10,11 @@ clear() {
     docker rmi -f "$image"
     wait
 } >/dev/null 2>&1
+
+# One at a time, since the names are fixed. The lock is a file that is there anyway.
+program=$(command -v docker) || { echo "runs=no Docker"; exit 0; }
+exec 9<"$program"
+flock -w 20 9 || { echo "runs=not asked: another run of this proof takes more than 20 s"; exit 0; }
 trap clear EXIT
 
 # The image is nothing but the names that lead to /usr, which is lent to the container as it is. perl: a
@@ -24,21 +30,20 @@ make() {
         my $s = IO::Socket::INET->new(LocalPort => 8000, Listen => 5) or die;
         while (my $c = $s->accept) { <$c>; print $c "HTTP/1.0 200 OK\r\n\r\n"; close $c }'
 } >/dev/null
-make 2>/dev/null || { clear; make; } || exit 0  # what a probe that was killed has left
-echo runs=yes
 
-# Any name of the Internet would do; where the host's packages come from is known to be needed.
-name=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/yum.repos.d/* 2>/dev/null |
-    grep -v '^ *#' | grep -o 'https*://[^/ ]*' | grep -v '[$]' | head -n 1 | sed 's,.*//,,')
-name=${name:-registry-1.docker.io}
-# The published port, and the host itself as that network sees it.
-read -r port gateway <<EOF
-$(docker inspect "$container" -f '{{(index (index .NetworkSettings.Ports "8000/tcp") 0).HostPort}}
-    {{- range .NetworkSettings.Networks}} {{.Gateway}}{{end}}')
-EOF
-# One call for all that is asked inside. 169.254.169.254 is where the clouds answer: who asks there
-# gets the machine's credentials.
-docker exec "$container" sh -c '
+# Any name of the Internet would do; where the host's packages come from is known to be needed. Its
+# address may hold a login, which nobody must see, and a port; a number is no name.
+name() {
+    cat /etc/apt/sources.list /etc/apt/sources.list.d/* /etc/yum.repos.d/* 2>/dev/null |
+        grep -v '^ *#' | grep -o 'https*://[^/ ]*' | grep -v '[$]' |
+        sed 's,.*//,,; s,.*@,,; s,:[0-9]*$,,' | grep -v -e '^[0-9.]*$' -e '^\[' | head -n 1 | grep . ||
+        echo registry-1.docker.io
+}
+
+# One call for all that is asked inside. The host itself is where that network's way out begins.
+# 169.254.169.254 is where the clouds answer: who asks there gets the machine's credentials.
+inside() {
+    docker exec "$container" sh -c '
     if getent hosts "$1" >/dev/null; then echo name=yes; else echo "name=not $1"; fi
     echo "files=$(ulimit -n)"
     reached() { # 7: refused; 28: no answer
@@ -46,9 +51,41 @@ docker exec "$container" sh -c '
         case $? in 7 | 28) return 1 ;; esac
     }
     if reached 169.254.169.254; then echo metadata=open; else echo metadata=closed; fi
-    if reached "$2"; then echo ssh=open; else echo ssh=closed; fi' sh "$name" "$gateway:${ssh_port:-22}"
+    gateway=$(perl -ane "print join q(.), reverse map hex, \$F[2] =~ /../g if \$F[1] eq q(00000000)" \
+        /proc/net/route)
+    if reached "$gateway:$2"; then echo ssh=open; else echo ssh=closed; fi' sh "$(name)" "$ssh_port"
+}
 
-for _ in 1 2 3 4 5; do
-    curl -s -o /dev/null -m 5 "http://127.0.0.1:$port/" && echo port=yes && break
-    sleep 0.2
-done
+outside() {
+    address=$(docker port "$container" 8000)
+    for _ in 1 2 3 4 5; do
+        curl -s -o /dev/null -m 5 "http://$address/" && echo port=yes && break
+        sleep 0.2
+    done
+}
+
+# What needs no container. The engine itself is asked about a registry, since its authorities and its
+# proxy count; http, which is for mirrors, needs neither.
+other='{{if ne .Name "cyberhubs-probe"}}{{range .IPAM.Config}}{{.Subnet}} {{end}}{{end}}'
+besides() {
+    echo "account=$(su -s /bin/sh -c 'docker ps -q >/dev/null && echo ok' "$user" 2>&1 | tail -n 1)"
+    # shellcheck disable=SC2046 # words on purpose
+    echo "networks=$(docker network inspect -f "$other" $(docker network ls -q) 2>/dev/null | xargs)"
+    case $registry in
+    http:*) echo "registry=$(curl -s -o /dev/null -m 4 -w '%{http_code}' "$registry/v2/")" ;;
+    *) echo "registry=$(curl -s -m 4 --noproxy '*' --unix-socket /var/run/docker.sock \
+        -w ' %{http_code}' "http://localhost/distribution/$registry/cyberhubs/probe/json" |
+        tr -d '\n')" ;;
+    esac
+}
+
+if make 2>/dev/null || { clear; make; }; then # after what a probe that was killed has left
+    echo runs=yes
+    inside &
+    outside
+    wait
+fi
+trap - EXIT
+clear &
+besides
+wait

@@ -2,7 +2,8 @@
 
 import pytest
 
-from cyberhubs_lib.recipes.install_docker import _room, _together
+from cyberhubs_lib.recipes.docker_probe import together
+from cyberhubs_lib.recipes.install_docker import _room
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.transport import Result
 
@@ -27,6 +28,6 @@ def test_room_for_a_network_for_each_user(site, routes, enough, words):
 
 
 def test_neighbours_are_shown_as_one():
-    assert _together("172.17.0.0/16 192.168.128.64/26  192.168.128.0/26 fd00::/64") == (
+    assert together("172.17.0.0/16 192.168.128.64/26  192.168.128.0/26 fd00::/64") == (
         "172.17.0.0/16, 192.168.128.0/25"
     )
