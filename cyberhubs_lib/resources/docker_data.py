@@ -106,7 +106,7 @@ class DockerData(Resource):
         moving = [r for r, was in items if was == {"lie on": SYSTEM} and isinstance(r, cls)]
         if not moving:
             return changes
-        enough = "".join(fits(r.path, r.volume) for r in moving)
+        enough = fits([r.path for r in moving], moving[0].volume)
         return stopped(changes, moving[0].may_stop, before=enough)
 
 

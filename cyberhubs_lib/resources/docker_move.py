@@ -8,6 +8,7 @@ compared gets its final name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..shell import sh
@@ -64,16 +65,30 @@ def stopped(changes: str, may_stop: bool, before: str = "") -> str:
     )
 
 
-def fits(path: str, volume: str) -> str:
-    """Is there room for the copy, and is the name free that the original gets?"""
-    return sh(
-        "[ ! -e {} ] || { echo {} >&2; exit 1; }\n"
-        "need=$(du -sxk {}/ | cut -f 1); free=$(df -Pk {} | awk 'END { print $4 }')\n"
-        '[ "$free" -gt "$need" ] || { echo "No space left on device: $need KiB of {} do not fit'
-        ' into $free KiB of {}" >&2; exit 1; }\n',
-        path + BEFORE, f"{path}{BEFORE} is there already, from an earlier move: remove it first",
-        path, volume, path, volume,
+FITS = r"""
+volume={}; from=; into=
+for p in {}; do from="$from $p/"; into="$into $volume$p{}"; done
+room() { # what, du's option, df's option; what a move that broke off has copied finds its room again
+  need=$(du -scx "$2" $from | tail -n 1 | cut -f 1)
+  copied=$(du -scx "$2" $into 2>/dev/null | tail -n 1 | cut -f 1)
+  free=$(df -P "$3" "$volume" | awk 'END { print $2 + 0 ? $4 : "any" }') # btrfs counts no files
+  [ "$free" = any ] || [ $((free + copied)) -gt "$need" ] || {
+    echo "No space left on device: $need $1 of$from do not fit into $free $1 of $volume" >&2; exit 1; }
+}
+room KiB -k -k
+room files --inodes -i
+"""
+
+
+def fits(paths: Sequence[str], volume: str) -> str:
+    """Is there room for the copies of all together, and are the names free that the originals get?"""
+    names = "".join(
+        sh("[ ! -e {} ] || { echo {} >&2; exit 1; }\n", path + BEFORE,
+           f"{path}{BEFORE} is there already, from an earlier move: remove it first")
+        for path in paths
     )  # fmt: skip
+    each = " ".join("{}" for _ in paths)
+    return names + sh(FITS.replace("in {}", f"in {each}"), volume, *paths, COPY)
 
 
 def copy(path: str, target: str) -> str:

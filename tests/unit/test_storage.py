@@ -12,7 +12,7 @@ from cyberhubs_lib.params import StorageParams, check
 from cyberhubs_lib.resources import fstab
 from cyberhubs_lib.resources.disks import Filesystem, look, parse_disk, usable
 from cyberhubs_lib.resources.docker_data import DockerData, movable
-from cyberhubs_lib.resources.docker_move import Restarted
+from cyberhubs_lib.resources.docker_move import Restarted, fits
 from cyberhubs_lib.resources.mounts import Mount, is_free, judged
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.state import Unknown
@@ -262,6 +262,31 @@ def test_the_engine_stops_once_and_only_for_a_copy():
     other = DockerData("/var/lib/containerd", "/mnt")
     assert DockerData.change_all([(docker, system), (other, system)]).count("systemctl stop") == 1
     assert "systemctl stop" not in DockerData.change_all([(docker, nowhere), (other, nowhere)])
+
+
+ROOM = [
+    (9999, 1500, 9999, 9, "No space left on device: 2"),  # KiB: each alone would fit
+    (9999, 4000, 9999, 5, "files of a/ b/ do not fit into 5 files of v"),
+    (9999, 4000, 9999, 9, ""),
+    (9999, 4000, 0, 0, ""),
+]
+
+
+@pytest.mark.parametrize(("size", "free", "files", "free_files", "said"), ROOM)
+def test_all_that_moves_fits_together(tmp_path, size, free, files, free_files, said):
+    found = f"case $2 in -i) echo d {files} 0 {free_files};; *) echo d {size} 0 {free};; esac"
+    df = f"df() {{ echo head; {found}; }}"
+    data = "mkdir a b; for d in a b; do head -c 1M /dev/urandom >$d/1; touch $d/2; done"
+    script = f"set -e\n{df}\n{data}\n{fits(['a', 'b'], 'v')}"
+    done = subprocess.run(["sh"], input=script, text=True, capture_output=True, cwd=tmp_path)
+    assert (done.returncode, said in done.stderr) == (1 if said else 0, True)
+
+
+def test_what_was_copied_already_needs_no_more_room(tmp_path):
+    df = 'df() { echo head; [ "$2" = -i ] && echo d 0 0 - || echo d 9999 0 700; }'
+    data = "mkdir -p a va.incoming; for d in a va.incoming; do head -c 1M /dev/urandom >$d/1; done"
+    script = f"set -e\n{df}\n{data}\n{fits(['a'], 'v')}"
+    assert subprocess.run(["sh"], input=script, text=True, cwd=tmp_path).returncode == 0
 
 
 def test_a_move_that_broke_off_leaves_work():
