@@ -168,7 +168,9 @@ class Filesystem(Resource):
         """How many files."""
         if self.kind == "xfs":
             return "xfs makes inodes as files come"
-        return f"one inode for {LARGE_FILES if self.large_files else SMALL_FILES} bytes"
+        if self.large_files:
+            return f"one inode for {LARGE_FILES} bytes"
+        return f"one inode for {SMALL_FILES} bytes, for {LARGE_FILES} above {DENSE_UP_TO >> 40} TiB"
 
     def change(self, was: State) -> str:
         """Only ever on an empty disk, looked at once more: mkfs.ext4 itself would overwrite it."""

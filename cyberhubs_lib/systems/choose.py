@@ -21,7 +21,8 @@ def system(facts: Facts) -> System:
         raise Unsupported(
             f"{facts.system} no longer gets updates and has no current Docker",
             expected=SUPPORTED,
-            todo="launch a new machine with Debian 13, attach the data volume to it",
+            todo="launch a new machine with Debian 13 and attach the data volume to it: mount it by"
+            " /etc/fstab, with nofail, and name it in storage.volumes without `device`",
         )
     if facts.id in RELEASES and facts.version not in RELEASES[facts.id]:
         raise Unsupported(
