@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from laws import changing, until
-from roll_back import roll_back
+from roll_back import differences, roll_back
+from roll_back import state as everything
 from testhost.testhost import TestHost
 
 from cyberhubs_lib import start
@@ -21,13 +22,17 @@ RUNBOOK = "03_prepare_storage"
 
 @pytest.fixture(scope="module")
 def server(operator):
-    """With rsync, as runbook 02 leaves it, and the tools that other people's disks are made with."""
+    """With rsync, as runbook 02 leaves it, and the tools that other people's disks are made with.
+
+    The engine has live-restore, as 04 sets it: containers outlive it.
+    """
     with TestHost.up("prepare-storage", disks=3) as made:
         operator.knows(made)
         code, out = made.sh(
             "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y"
             " --no-install-recommends install rsync fdisk lvm2 cryptsetup-bin docker.io iptables"
-            " docker-cli"
+            """ docker-cli && echo '{"live-restore": true}' > /etc/docker/daemon.json"""
+            " && systemctl reload docker"
         )
         assert code == 0, out
         yield made
@@ -179,9 +184,8 @@ libraries=$(ldd /bin/sh /bin/sleep | grep -o '/lib[^ ]*' | sort -u)
 tar --hard-dereference -chf - /bin/sh /bin/sleep $libraries 2>/dev/null |
   docker import - test/shell >/dev/null
 for name in one two; do
-  docker run -d --name $name -v $name:/v --network none --restart unless-stopped \
-    --stop-signal KILL test/shell \
-    /bin/sh -c 'echo kept > /v/file; while :; do /bin/sleep 1; done' >/dev/null
+  docker run -d --name $name -v $name:/v --network none --restart unless-stopped test/shell \
+    /bin/sh -c 'trap exit TERM; echo kept > /v/file; while :; do /bin/sleep 1; done' >/dev/null
 done
 docker create --name off --network none test/shell /bin/sleep 1 >/dev/null
 head -c 300M /dev/urandom > /var/lib/docker/volumes/one/_data/large
@@ -211,9 +215,15 @@ FREEZE = f"""setsid nohup sh -c 'until ls /mnt/var/lib/docker.incoming/volumes/o
 sleep 0.02; done; systemctl kill -s STOP {UNIT}; touch /root/frozen' >/dev/null 2>&1 &"""
 
 
-def test_running_containers_are_not_stopped_unasked(operator, server, volumes):
+@pytest.fixture(scope="module")
+def before_all(server):
+    """What there is before the first run that changes anything: an engine in use."""
     code, out = server.sh(IN_USE)
     assert code == 0, out
+    return everything(server)
+
+
+def test_running_containers_are_not_stopped_unasked(operator, server, volumes, before_all):
     before = state(server)
     done = operator.papermill(RUNBOOK, site=volumes, confirm=names(server))
     assert done.code == 1
@@ -353,9 +363,16 @@ def test_data_on_both_disks_are_for_somebody_to_decide(operator, server, in_proc
     ]
 
 
-def test_roll_back_as_the_page_says(server):
-    roll_back(server, RUNBOOK)
-    assert server.sh("findmnt /mnt; grep -E 'docker|containerd| /mnt ' /etc/fstab")[0] != 0
+MOUNTS = "/mnt /data /archive"
+# what xfsprogs brought, as the page says; and what the tests above wrote
+STAYS = ("/etc/fstab", "/root/frozen", "/etc/networks", "/etc/python3", "/usr/local/lib/python3")
+
+
+def test_roll_back_as_the_page_says(server, before_all):
+    assert server.sh("docker ps -q | wc -l")[1] == "2\n"
+    roll_back(server, RUNBOOK, MOUNTS=MOUNTS)
+    assert differences(before_all, everything(server), *STAYS) == []
+    assert server.sh("grep -E 'docker|containerd| (/mnt|/data|/archive) ' /etc/fstab")[0] != 0
     assert server.sh("docker start one two")[1] == "one\ntwo\n"
     assert server.sh("cat /var/lib/docker/volumes/two/_data/file")[1] == "kept\n"
     assert server.sh("stat -c %d /var/lib/docker /var/lib | uniq | wc -l")[1] == "1\n"
@@ -372,3 +389,20 @@ def test_a_move_that_broke_off_between_two_names_goes_on(operator, server, volum
     assert state(server) == before
     assert server.sh("ls -d /mnt/var/lib/*.*")[0] != 0
     assert operator.papermill(RUNBOOK, site=volumes).rows("changed") == []
+
+
+def test_roll_back_when_the_copies_were_removed(server, before_all):
+    """As the page says one does after a while: then the volume has the only data."""
+    code, out = server.sh(
+        "rm -r /var/lib/{docker,containerd}.before-move; docker start one two;"
+        " echo new > /var/lib/docker/volumes/one/_data/new"
+    )
+    assert code == 0, out
+    before = state(server)
+    roll_back(server, RUNBOOK, MOUNTS=MOUNTS)
+    assert differences(before_all, everything(server), *STAYS) == []
+    assert server.sh("docker start one two")[1] == "one\ntwo\n"
+    assert state(server) == before
+    server.reboot()
+    until(lambda: server.sh("docker ps -q | wc -l")[1] == "2\n")
+    assert server.sh("stat -c %d /var/lib/docker /var/lib | uniq | wc -l")[1] == "1\n"

@@ -87,7 +87,9 @@ def test_the_way_back_is_commands(book, manager):
     name, _ = book
     if name == "00_start_here":  # changes nothing
         return
-    lines = [line for block in blocks(name, manager) for line in block.splitlines()]
+    # what stands between END and END is a script that ends at its first error
+    found = [re.sub(r"(?s) <<'END'\n.*?\nEND\n", "\n", block) for block in blocks(name, manager)]
+    lines = [line for block in found for line in block.splitlines()]
     assert lines
     assert [line for line in lines if not re.match("sudo |cd |for |# ", line)] == []
     assert "**cannot be" in "".join(c.source for c in book[1].cells)
