@@ -111,6 +111,16 @@ def before_04(server):
     return state(server)
 
 
+def test_04_dry_run_on_a_bare_host_shows_and_changes_nothing(operator, server, before_04):
+    before = snapshot(server)
+    done = operator.papermill("04_install_docker", host=server.host, dry_run="true")
+    assert done.code == 0, done.out
+    assert {"file /etc/docker/daemon.json", "Docker engine"} <= set(done.rows("would change"))
+    assert "service docker.service" in done.rows("unknown")
+    assert "a container runs" in done.rows("failed")
+    assert (snapshot(server), state(server)) == (before, before_04)
+
+
 def test_04_installs_an_engine_that_runs_containers(operator, server, before_04):
     done = operator.papermill("04_install_docker", host=server.host)
     assert done.code == 0, done.out
@@ -118,6 +128,30 @@ def test_04_installs_an_engine_that_runs_containers(operator, server, before_04)
     code, out = server.sh("docker info -f '{{.LoggingDriver}}' && docker compose version", "debian")
     assert code == 0, out
     again(operator, server, "04_install_docker")
+
+
+OBJECTS = (
+    "docker ps -aq --no-trunc; docker images -aq --no-trunc; docker volume ls -q;"
+    " docker network ls --no-trunc; ip -o link; cat /etc/docker/*; pidof dockerd"
+)
+
+
+def test_04_dry_run_changes_nothing_of_docker_either(operator, server):
+    """With work in each step; its proof makes a container and removes it."""
+    server.sh("gpasswd -d debian docker; systemctl disable -q docker; mkdir -p /root/kept;"
+              " cp -p /etc/docker/daemon.json /root/kept; echo '{}' > /etc/docker/daemon.json;"
+              " tar -c /etc/hostname | docker import - kept;"
+              " docker create --name kept kept x")  # fmt: skip
+    before, objects = snapshot(server), server.sh(OBJECTS)
+    done = operator.papermill("04_install_docker", host=server.host, dry_run="true")
+    assert done.code == 0, done.out
+    assert done.rows("would change") == [
+        "file /etc/docker/daemon.json", "service docker.service", "debian in group docker"
+    ]  # fmt: skip
+    assert "a container runs" in done.rows("ok")
+    assert (snapshot(server), server.sh(OBJECTS)) == (before, objects)
+    server.sh("docker rm kept; docker rmi kept; mv /root/kept/daemon.json /etc/docker/;"
+              " rmdir /root/kept; gpasswd -a debian docker; systemctl enable -q docker")  # fmt: skip
 
 
 def test_04_keeps_what_others_put_into_daemon_json(operator, server):
@@ -130,10 +164,8 @@ def test_04_keeps_what_others_put_into_daemon_json(operator, server):
     assert now["debug"] is True
     assert now["log-opts"] == {"tag": "x", "max-size": "10m", "max-file": "3"}
     assert set(now["default-ulimits"]) == {"memlock", "nofile"}
-    server.sh(
-        """echo '{"log-driver": "local", "log-opts": {"compress": "true"}}'
-        > /etc/docker/daemon.json""".replace("\n", "")
-    )
+    others = {"log-driver": "local", "log-opts": {"compress": "true"}}  # json-file has no such one
+    server.sh(f"echo '{json.dumps(others)}' > /etc/docker/daemon.json")
     assert operator.papermill("04_install_docker", host=server.host).code == 0
     server.sh("echo '{broken' > /etc/docker/daemon.json")
     done = operator.papermill("04_install_docker", host=server.host)
