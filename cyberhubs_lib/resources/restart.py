@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..errors import ConnectError, NotConverged
-from ..host import Host
+from ..change import LOST
+from ..errors import ConnectError, ConnectionLost, NotConverged
+from ..host import Host, failed
 from ..shell import put
-from ..state import Resource, State
+from ..state import Resource, State, Unknown
 from ..transport import Result
 
-# Debian's tools leave the file; a newer kernel than the one at work counts as well.
-NEEDED = """
-k=$(ls -v /boot/vmlinuz-* 2>/dev/null | tail -n 1); k=${k#/boot/vmlinuz-}
-if [ -e /run/reboot-required ]; then echo yes
-elif [ -n "$k" ] && [ "$k" != "$(uname -r)" ]; then echo "yes: kernel $k waits"
+# Debian's tools leave the file, which a restart takes away. Beside it counts a kernel of the flavour at
+# work (cloud-amd64 of 6.1.0-38-cloud-amd64) that came since the boot and is not older: so never one
+# that the machine was started without, because it is pinned or its provider chose another.
+NEEDED = r"""
+flavour() { echo "$1" | sed -E 's/^[0-9][^-]*-([0-9]+-)?//'; }
+last() { sort -V | tail -n 1; }
+if [ -e /run/reboot-required ]; then echo yes; exit; fi
+since=$(sed -n 's/^btime //p' /proc/stat)  # in a container it starts later than its machine:
+since=$((since + $(cut -d ' ' -f 22 /proc/1/stat) / $(getconf CLK_TCK)))
+now=$(uname -r)
+k=$(for f in /boot/vmlinuz-*; do
+    k=${f#/boot/vmlinuz-}
+    [ -e "$f" ] && [ "$(flavour "$k")" = "$(flavour "$now")" ] &&
+        [ "$(stat -c %Z "$f")" -ge "$since" ] && echo "$k"
+done | last)
+if [ -n "$k" ] && [ "$(printf '%s\n' "$now" "$k" | last)" = "$k" ]; then echo "yes: kernel $k waits"
 else echo no; fi
 """
 # dnf's plugin looks for kernel, glibc, systemd and the like that are younger than the boot.
@@ -53,7 +66,10 @@ class Restart(Resource):
         return self.needed
 
     def parse(self, answer: Result) -> State:
-        """One line."""
+        """One line. Unknown while the tool that tells is not there."""
+        word, _, why = answer.out.strip().partition(": ")
+        if word == "no" and why:
+            raise Unknown(why)
         return {"needed": answer.out.strip() or "no"}
 
     def note(self, was: State) -> str:
@@ -64,9 +80,16 @@ class Restart(Resource):
     def perform(
         cls, host: Host, items: Sequence[tuple[Resource, State]], tell: Callable[[str], None]
     ) -> None:
-        """Restart, and wait for the host to be back. Raises NotConverged after five minutes."""
+        """Restart, and wait for the host to be back.
+
+        A change like others: not while another run is at work; and as soon as it began, systemd starts
+        no other. Raises HostBusy, CommandFailed, and NotConverged after five minutes.
+        """
         before = host.read(BOOT)
-        host.run("(sleep 1; systemctl reboot) >/dev/null 2>&1 &")
+        with contextlib.suppress(ConnectionLost):  # the host may go before it has answered
+            result = host.change("systemctl reboot")
+            if result.code not in (0, LOST):
+                raise failed("systemctl reboot", result)
         host.reconnect()
         tell("the host restarts")
         end = time.monotonic() + SECONDS
