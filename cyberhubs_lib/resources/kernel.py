@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
 
-FILE = "/etc/sysctl.d/60-cyberhubs.conf"
+# systemd reads the files of all its directories in the order of their names, and the last one counts.
+# So ours comes behind 99-sysctl.conf, which is /etc/sysctl.conf, and behind local.conf and the like.
+FILE = "/etc/sysctl.d/zz-cyberhubs.conf"
+OLD = "/etc/sysctl.d/60-cyberhubs.conf"  # as it was called once: others could come behind it
+# The last value that the next boot will set, and the file that it is from.
+AT_BOOT = r"""/usr/lib/systemd/systemd-sysctl --cat-config 2>/dev/null | LC_ALL=C awk -v key={} '
+  /^# \/.*\.conf$/ { file = $2 }
+  /^[ \t]*[#;]/ || !(at = index($0, "=")) { next }
+  { name = substr($0, 1, at - 1); gsub(/^[ \t]*-?|[ \t]+$/, "", name); gsub("/", ".", name)
+    if (name == key) { value = substr($0, at + 1); gsub(/[ \t]/, "", value); from = file } }
+  END { print value; print from }'
+"""
+# Every line but those of this key, then ours.
+EDIT = """
+t=$(mktemp {}.XXXXXX) && touch {} && { grep -av {} {} || [ $? = 1 ]; } > "$t" &&
+  echo {} >> "$t" && chmod 644 "$t" && mv -f "$t" {} || { rm -f "$t"; exit 1; }
+"""
 
 
 @dataclass(frozen=True)
@@ -30,25 +47,20 @@ class Sysctl(Resource):
         return {"now": f"at least {self.at_least}", "boot": "kept"}
 
     def question(self) -> str:
-        """The value, and what our file says."""
-        return sh(
-            "cat {} || exit 9\nsed -n {} {} 2>/dev/null | tail -n 1",
-            self._path,
-            rf"s/^{self.key} *= *\([0-9]*\)$/\1/p",
-            FILE,
-        )
+        """The value; what the next boot will make of it, and by which file."""
+        return sh("cat {} || exit 9\n", self._path) + sh(AT_BOOT, self.key)
 
     def parse(self, answer: Result) -> State:
         """More than enough is enough. Unknown where the kernel has no such setting."""
-        lines = answer.out.split()
-        if answer.code or not lines or not lines[0].isdigit():
+        value, kept, file = [*answer.out.splitlines(), "", "", ""][:3]
+        if answer.code or not _number(value):
             raise Unknown(f"this kernel does not show {self.key}")
-        kept = int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else 0
-        value = int(lines[0])
+        good = _number(kept) and int(kept) >= self.at_least and file != OLD
+        found = f"{kept} by {file}" if kept else "not kept"
         return {
-            "now": f"at least {self.at_least}" if value >= self.at_least else str(value),
-            "boot": "kept" if kept >= self.at_least else "not kept",
-            "value": str(value),
+            "now": f"at least {self.at_least}" if int(value) >= self.at_least else value,
+            "boot": "kept" if good else found,
+            "value": str(max(int(value), int(kept) if _number(kept) else 0)),
         }
 
     def note(self, was: State) -> str:
@@ -56,15 +68,21 @@ class Sysctl(Resource):
         return self.why
 
     def change(self, was: State) -> str:
-        """Our line of the file, other lines as they are; and the value, unless it is higher."""
-        value = max(self.at_least, int((was or {}).get("value", "0")))
-        return sh(
-            "t=$(mktemp {}.XXXXXX)\n{ grep -v {} {} || :; echo {}; } > \"$t\" 2>/dev/null\n"
-            'chmod 644 "$t"; mv -f "$t" {}\n[ "$(cat {})" -ge {} ] || echo {} > {}',
-            FILE, f"^{self.key} *=", FILE, f"{self.key} = {value}", FILE,
-            self._path, value, value, self._path,
-        )  # fmt: skip
+        """Our line of the file if it is needed, other lines as they are; and the value now."""
+        was = was or {}
+        value = max(self.at_least, int(was.get("value", "0")))
+        texts = []
+        if was.get("boot") != "kept":
+            texts += [sh("[ ! -e {} ] || { cat {} >> {} && rm -f {}; }", OLD, OLD, FILE, OLD)]
+            own = rf"^{re.escape(self.key)} *="
+            texts += [sh(EDIT, FILE, FILE, own, FILE, f"{self.key} = {value}", FILE)]
+        now = '[ "$(cat {})" -ge {} ] || echo {} > {}'
+        return "\n".join([*texts, sh(now, self._path, value, value, self._path)])
 
     @property
     def _path(self) -> str:
         return "/proc/sys/" + self.key.replace(".", "/")
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

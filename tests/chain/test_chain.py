@@ -212,9 +212,9 @@ def test_what_was_tampered_with_is_shown_and_put_right(chain, in_process, name, 
     assert planned(name, site=site) == []
 
 
-SYSCTLS, DAEMON = "/etc/sysctl.d/60-cyberhubs.conf", "/etc/docker/daemon.json"
+SYSCTLS, DAEMON = "/etc/sysctl.d/zz-cyberhubs.conf", "/etc/docker/daemon.json"
 MEANWHILE = [  # before the plan, and between plan and apply
-    ("02_prepare_os", "limits", f"rm {SYSCTLS}", f"echo kernel.pid_max = 999999 > {SYSCTLS}"),
+    ("02_prepare_os", "limits", f"rm {SYSCTLS}", f"echo net.core.somaxconn = 9999 > {SYSCTLS}"),
     ("03_prepare_storage", "directories", "chmod 700 /mnt/user", "chmod 711 /mnt/user"),
     ("04_install_docker", "settings", f"echo '{{}}' > {DAEMON}",
      f"""echo '{{"debug": false}}' > {DAEMON}"""),

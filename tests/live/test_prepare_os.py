@@ -81,7 +81,7 @@ def test_only_the_open_ports_answer_from_outside(server):
         ("nft flush table inet cyberhubs", "firewall"),
         ("systemctl disable -q cyberhubs-firewall", "firewall"),
         ("sed -i s/443/444/ /etc/cyberhubs/firewall.nft", "firewall"),
-        ("sed -i /max_user_watches/d /etc/sysctl.d/60-cyberhubs.conf", "fs.inotify.max_user_watches"),
+        ("sed -i /max_user_watches/d /etc/sysctl.d/zz-cyberhubs.conf", "fs.inotify.max_user_watches"),
         ("echo 100 > /proc/sys/fs/inotify/max_user_instances", "fs.inotify.max_user_instances"),
         ("echo PermitRootLogin yes > /etc/ssh/sshd_config.d/10-cyberhubs.conf",
          "ssh with keys only"),
@@ -98,11 +98,11 @@ def test_what_was_tampered_with_is_shown_and_put_right(operator, server, site, t
 
 
 def test_higher_values_and_other_lines_stay(operator, server, site):
-    file = "/etc/sysctl.d/60-cyberhubs.conf"
+    file = "/etc/sysctl.d/zz-cyberhubs.conf"
     server.sh(f"echo 999999 > /proc/sys/kernel/pid_max; sed -i /pid_max/d {file}")
     server.sh(f"echo 'kernel.sysrq = 0' >> {file}")
     assert operator.papermill("02_prepare_os", site=site).rows("changed") == ["kernel.pid_max"]
-    _, text = server.sh("cat /etc/sysctl.d/60-cyberhubs.conf /proc/sys/kernel/pid_max")
+    _, text = server.sh("cat /etc/sysctl.d/zz-cyberhubs.conf /proc/sys/kernel/pid_max")
     assert "kernel.sysrq = 0" in text
     assert "kernel.pid_max = 999999" in text
     assert text.endswith("\n999999\n")

@@ -62,7 +62,7 @@ prepare_os() {
     os_files || :
     # shellcheck disable=SC2086
     enabled $services
-    sysctl_file && /usr/lib/systemd/systemd-sysctl /etc/sysctl.d/60-cyberhubs.conf
+    sysctl_file && /usr/lib/systemd/systemd-sysctl /etc/sysctl.d/zz-cyberhubs.conf
     if firewall_files || ! nft list table inet cyberhubs >/dev/null 2>&1; then
         nft -f /etc/cyberhubs/firewall.nft
         nft -s list table inet cyberhubs >/etc/cyberhubs/firewall.loaded

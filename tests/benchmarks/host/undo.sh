@@ -2,7 +2,7 @@
 systemctl disable -q --now docker.service docker.socket containerd cyberhubs-firewall apt-daily.timer \
     apt-daily-upgrade.timer
 nft delete table inet cyberhubs
-rm -rf /etc/docker /etc/cyberhubs /etc/sysctl.d/60-cyberhubs.conf /etc/apt/apt.conf.d/20auto-upgrades \
+rm -rf /etc/docker /etc/cyberhubs /etc/sysctl.d/zz-cyberhubs.conf /etc/apt/apt.conf.d/20auto-upgrades \
     /etc/apt/apt.conf.d/52cyberhubs /etc/systemd/system/cyberhubs-firewall.service \
     /etc/systemd/system/docker.service.d /etc/systemd/system/containerd.service.d
 gpasswd -d debian docker
