@@ -15,6 +15,7 @@ echo "kernel=$(uname -r)"; echo "arch=$(uname -m)"; echo "hostname=$(uname -n)"
 echo "cpus=$(getconf _NPROCESSORS_ONLN)"
 while read -r k v _; do case $k in MemTotal:) echo "memory_kib=$v";; esac; done < /proc/meminfo
 echo "root_free_kib=$(df -Pk / | { read -r _; read -r _ _ _ a _; echo "$a"; })"
+echo "swapfile_bytes=$(stat -c %s /swapfile.cyberhubs 2>/dev/null)"
 echo "user=$(id -un)"; echo "uid=$(id -u)"; echo "gid=$(id -g)"; echo "home=$HOME"
 if [ "$(id -u)" = 0 ]; then echo sudo=root
 elif ! command -v sudo >/dev/null; then echo sudo=missing
@@ -58,6 +59,7 @@ class Facts:
 
     open_files is the most that any process here may have (hard limit; 0 is no limit).
     docker_as is `docker` if the login user may use the engine. A missing service account is uid -1.
+    swapfile_mib is the size of the swap file that runbook 02 made, 0 if there is none.
 
     ssh_port is the host's own port of the connection in use, 0 if it is not ssh. selinux is Enforcing,
     Permissive, Disabled, or empty where there is none.
@@ -74,6 +76,7 @@ class Facts:
     cpus: int
     memory_mib: int
     root_free_gib: float
+    swapfile_mib: int
     user: str
     uid: int
     gid: int
@@ -114,7 +117,8 @@ def parse_facts(text: str) -> Facts:
         id=word("id"), like=word("like"), version=word("version"), codename=word("codename"),
         system=word("system"), kernel=word("kernel"), arch=word("arch"), hostname=word("hostname"),
         cpus=number("cpus"), memory_mib=number("memory_kib") // 1024,
-        root_free_gib=round(number("root_free_kib") / 1024**2, 1), user=word("user"),
+        root_free_gib=round(number("root_free_kib") / 1024**2, 1),
+        swapfile_mib=number("swapfile_bytes") // 1024**2, user=word("user"),
         uid=number("uid"), gid=number("gid"), home=word("home"), sudo=word("sudo"),
         init=word("init"), open_files=number("open_files"), selinux=word("selinux"),
         ssh_port=number("ssh_port"),

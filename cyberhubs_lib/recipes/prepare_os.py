@@ -11,7 +11,7 @@ from ..resources.firewall import NO_FIREWALL, Firewall, rules
 from ..resources.kernel import Sysctl
 from ..resources.restart import Restart
 from ..resources.sshd import ASK, KeysOnly, keys_only, no_keys_only
-from ..resources.swap import NO_SWAP, Swap, size
+from ..resources.swap import NO_SWAP, ROOM_MIB, Swap, size
 from ..resources.trust import Authorities
 from ..shell import sh
 from ..site import Site
@@ -39,7 +39,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         requirements=[
             Check("init system", "cat /proc/1/comm", _systemd, "systemd", "use an ordinary server"),
             system.whole(),
-            Check("free on /", "true", lambda a: (facts.root_free_gib >= 2,
+            Check("free on /", "true", lambda a: (facts.root_free_gib * 1024 >= ROOM_MIB,
                   f"{facts.root_free_gib} GiB"), "at least 2 GiB", "make room: `df -h` shows where"),
             *([Check("other firewalls", OTHERS, _others, "none", "turn it off (`sudo ufw disable`,"
                      " `sudo systemctl disable --now firewalld`), or set system.firewall to false")]
@@ -79,7 +79,8 @@ def _packages(system: System, site: Site) -> list[Resource]:
 
 
 def _limits(facts: Facts, site: Site) -> list[Resource]:
-    swap = size(site.system.swap, facts.memory_mib)
+    free = int(facts.root_free_gib * 1024)
+    swap = size(site.system.swap, facts.memory_mib, free, facts.swapfile_mib)
     return [
         *[Sysctl(key, least, why) for key, (least, why) in SYSCTLS.items()],
         Swap(swap) if swap else NO_SWAP,
