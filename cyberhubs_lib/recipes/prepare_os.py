@@ -10,6 +10,7 @@ from ..resources.daemon_json import open_files
 from ..resources.firewall import NO_FIREWALL, Firewall, rules
 from ..resources.kernel import Sysctl
 from ..resources.restart import Restart
+from ..resources.services import ClockRuns
 from ..resources.sshd import ASK, KeysOnly, keys_only, no_keys_only
 from ..resources.swap import NO_SWAP, ROOM_MIB, Swap, size
 from ..resources.trust import Authorities
@@ -74,6 +75,7 @@ def _packages(system: System, site: Site) -> list[Resource]:
         *system.index(),
         *system.packages(dict(sorted(wanted.items()))),
         system.clock(),
+        ClockRuns(),
         *system.automatic_updates(site.system.restart_at),
     ]
 

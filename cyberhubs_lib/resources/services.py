@@ -52,6 +52,7 @@ class Service(Resource):
         return sh(f"systemctl enable {'--now ' if self.active else ''}{{}}", self.unit)
 
 
+# services that keep the clock
 KEEPERS = ("chrony", "chronyd", "ntpsec", "ntp", "systemd-timesyncd")
 
 
@@ -69,7 +70,7 @@ class TimeService(Package):
 
     @property
     def wanted(self) -> State:  # type: ignore[override]
-        """Enabled. Whether it runs: in a container systemd does not start it."""
+        """Enabled; whether it runs is ClockRuns'."""
         return {"boot": "enabled"}
 
     def question(self) -> str:
@@ -82,3 +83,37 @@ class TimeService(Package):
         """Enabled, or none."""
         states = [line.split()[1:2] for line in answer.out.splitlines()]
         return {"boot": "enabled" if ["enabled"] in states else "none is enabled"}
+
+
+class ClockRuns(Resource):
+    """The service that keeps the clock, whichever is enabled, was not stopped.
+
+    Where a condition of its own keeps it from running (in a container the machine keeps the clock)
+    it is enough that systemd tried.
+    """
+
+    label = "the clock's service"
+    wanted = {"now": "started"}
+
+    def question(self) -> str:
+        """A paragraph of properties for each one."""
+        units = " ".join(f"{name}.service" for name in KEEPERS)
+        names = "Id,UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic"
+        return f"systemctl show -p {names} {units} 2>/dev/null || :"
+
+    def parse(self, answer: Result) -> State:
+        """Of the first that is enabled. Unknown while none is."""
+        for paragraph in answer.out.split("\n\n"):
+            found = dict(line.split("=", 1) for line in paragraph.splitlines() if "=" in line)
+            if found.get("UnitFileState") != "enabled":
+                continue
+            unit, state = found.get("Id", ""), found.get("ActiveState", "")
+            tried = found.get("ConditionTimestampMonotonic", "0") != "0"
+            kept_out = tried and found.get("ConditionResult") == "no"
+            going = state in ("active", "activating", "reloading")
+            return {"now": "started" if going or kept_out else state, "unit": unit}
+        raise Unknown("no service keeps the clock yet")
+
+    def change(self, was: State) -> str:
+        """Start it."""
+        return sh("systemctl start {}", (was or {})["unit"])

@@ -19,7 +19,7 @@ from cyberhubs_lib.resources.gone import Gone
 from cyberhubs_lib.resources.packages import Package, PackageIndex, Updates
 from cyberhubs_lib.resources.repository import apt_repository
 from cyberhubs_lib.resources.service_containers import Container
-from cyberhubs_lib.resources.services import Service, TimeService
+from cyberhubs_lib.resources.services import ClockRuns, Service, TimeService
 from cyberhubs_lib.resources.sshd import KeysOnly, keys_only
 from cyberhubs_lib.resources.tree import Tree
 from cyberhubs_lib.resources.trust import Authorities
@@ -36,6 +36,26 @@ UP = "sha256:1\nrunning|healthy|abc|sha256:1|2026-01-01|\n"
 FINE = {"state": "healthy", "settings": "abc", "image": "current", "secrets": "current"}
 SSHD = "port 22\npermitrootlogin {}\npasswordauthentication {}\n"
 SSHD += "kbdinteractiveauthentication no\nx11forwarding no\n"
+STARTED = {"now": "started", "unit": "systemd-timesyncd.service"}
+# What `systemctl show` (252) prints of a unit that is not there.
+NO_UNIT = """\
+Id=chrony.service
+ActiveState=inactive
+UnitFileState=
+ConditionResult=no
+ConditionTimestampMonotonic=0
+
+"""
+
+
+def clock(state, condition, tried=5, file="enabled"):
+    """And then of one that is."""
+    return NO_UNIT + (
+        f"Id=systemd-timesyncd.service\nActiveState={state}\nUnitFileState={file}\n"
+        f"ConditionResult={condition}\nConditionTimestampMonotonic={tried}\n"
+    )
+
+
 container = Container("hub", "p", "i:1", "abc", "docker compose ")
 
 CASES = [
@@ -71,6 +91,12 @@ CASES = [
     (Gone("a", "ls", "rm"), Result(0, "/a\n/b \n"), {"found": "/a, /b"}),
     (TimeService(), Result(0, "ntp.service disabled enabled\n"), {"boot": "none is enabled"}),
     (TimeService(), Result(0, ""), {"boot": "none is enabled"}),
+    (ClockRuns(), Result(0, clock("active", "yes")), STARTED),
+    (ClockRuns(), Result(0, clock("activating", "yes")), STARTED),
+    (ClockRuns(), Result(0, clock("inactive", "no")), STARTED),  # in a container
+    (ClockRuns(), Result(0, clock("inactive", "yes")), {**STARTED, "now": "inactive"}),
+    (ClockRuns(), Result(0, clock("failed", "yes")), {**STARTED, "now": "failed"}),
+    (ClockRuns(), Result(0, clock("inactive", "no", tried=0)), {**STARTED, "now": "inactive"}),
 ]  # fmt: skip
 
 
@@ -83,6 +109,8 @@ UNKNOWN = [
     (Updates(), Result(9), "never read"),
     (Updates(), Result(100, "E: broken"), "E: broken"),
     (Service("a.service"), Result(0, "not-found\ninactive\n"), "not installed yet"),
+    (ClockRuns(), Result(0, NO_UNIT), "no service keeps the clock yet"),
+    (ClockRuns(), Result(0, clock("active", "yes", file="disabled")), "no service keeps the clock"),
     (apt_repository(*REPOSITORY), Result(9), "gnupg"),
     (DaemonSettings(DAEMON), Result(0, "---\n{broken"), "not JSON"),
     (DaemonSettings(DAEMON), Result(0, "---\n[1]"), "not a JSON object"),
@@ -231,6 +259,10 @@ def test_the_engine_restarts_only_if_it_must(live_restore, changed, said, restar
     assert said in resource.note(was)
     assert ("restart docker" in resource.change(was)) == restarts
     assert "reload docker" in resource.change(was)
+
+
+def test_the_service_that_is_there_is_started_and_no_other_installed():
+    assert ClockRuns().change(STARTED) == "systemctl start systemd-timesyncd.service"
 
 
 def test_packages_are_one_transaction():
