@@ -17,6 +17,8 @@ from ..state import Resource
 from ..transport import Result
 from .system import System
 
+# dpkg ends what it had unpacked; what it was unpacking apt gets once more
+MEND = "sudo dpkg --configure -a; sudo apt-get -y --no-remove -f install"
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 DAILY = 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
 # docs.docker.com/engine/install/debian/ names it; the place to change it if Docker changes its key
@@ -39,7 +41,7 @@ class Debian(System):
     def whole(self) -> Check:
         """dpkg tells."""
         return Check("package manager", "dpkg --audit", _whole, "no half-installed packages",
-                     "run `sudo dpkg --configure -a` on the host")  # fmt: skip
+                     f"run `{MEND}` on the host")  # fmt: skip
 
     def index(self) -> list[Resource]:
         """Both."""

@@ -7,15 +7,15 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from laws import at_work, changing, kill_at_each_cell, until
 from testhost.relay import Relay
 
 from cyberhubs_lib import ssh
-from cyberhubs_lib.errors import ConnectionLost
+from cyberhubs_lib.errors import ConnectionLost, HostBusy
 from cyberhubs_lib.host import connect
+from cyberhubs_lib.resources.restart import Restart
 
 
 def test_a_change_ends_well_although_the_connection_broke(operator, server, in_process):
@@ -73,6 +73,13 @@ def test_the_second_of_two_runs_says_who_holds_the_lock(operator, server):
         assert operator.papermill("02_prepare_os", host=server.host, dry_run="true").code == 0
 
 
+def test_no_restart_while_another_run_is_at_work(operator, server, in_process):
+    booted = server.booted
+    with at_work(operator, server), pytest.raises(HostBusy, match="04_install_docker"):
+        Restart.perform(connect(server.host), [], print)
+    assert server.booted == booted
+
+
 def kill(run):
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
@@ -93,6 +100,24 @@ def test_killed_in_the_middle_of_the_packages_it_goes_on(operator, server):
     assert operator.papermill("02_prepare_os", host=server.host).rows("changed") == []
 
 
+def test_packages_that_were_cut_off_half_way_are_put_right_as_it_says(operator, server):
+    """As by a loss of power: dpkg itself is killed."""
+    server.sh("dpkg --purge --force-depends rsync wget")
+    command = [sys.executable, "-m", "cyberhubs_lib", "run", "02", "-p", "host", server.host]
+    run = subprocess.Popen(command, env=operator.environment(), start_new_session=True)
+    held = "pkill -STOP -x dpkg && dpkg --audit | grep -q . || { pkill -CONT -x dpkg; false; }"
+    until(lambda: server.sh(held)[0] == 0, 120)
+    server.sh("systemctl kill -s KILL cyberhubs-change")
+    assert run.wait() == 1
+    done = operator.papermill("02_prepare_os", host=server.host)
+    assert done.code == 1
+    advice = re.search(r"run `(sudo dpkg [^`]+)`", done.out)[1]
+    assert server.sh(advice, user="debian")[0] == 0
+    done = operator.papermill("02_prepare_os", host=server.host)
+    assert done.code == 0, done.out
+    assert server.sh("dpkg --audit; rsync --version && wget --version")[0] == 0
+
+
 # The server mounts a directory of its own by ssh, and accepts its own key when there is one.
 MOUNTS = """\
 host: {host}
@@ -111,15 +136,21 @@ ACCEPT = "cat /etc/cyberhubs/mounts/mnt/data/sky/key.pub >> ~debian/.ssh/authori
 RUNBOOKS = ["02_prepare_os", "03_prepare_storage", "04_install_docker", "05_mount_data"]
 
 
+def parameters(server, runbook, folder):
+    """Of a runbook; 05 has a site."""
+    if runbook.startswith("03"):
+        return {"host": server.host, "device": server.device, "confirm": server.device}
+    if not runbook.startswith("05"):
+        return {"host": server.host}
+    key = server.sh("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")[1].strip()
+    file = folder / "interrupted.yaml"
+    file.write_text(MOUNTS.format(host=server.host, key=key))
+    return {"site": str(file)}
+
+
 @pytest.mark.parametrize("runbook", RUNBOOKS)
 def test_stopped_before_any_cell_it_goes_on(operator, server, runbook, tmp_path):
-    params = {"host": server.host}
-    if runbook.startswith("03"):
-        params |= {"device": str(server.device), "confirm": str(server.device)}
-    if runbook.startswith("05"):
-        key = server.sh("cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub")[1].strip()
-        params = {"site": str(tmp_path / "interrupted.yaml")}
-        Path(params["site"]).write_text(MOUNTS.format(host=server.host, key=key))
+    params = parameters(server, runbook, tmp_path)
     kill_at_each_cell(operator, runbook, lambda: server.sh(ACCEPT), **params)
     for _ in range(2):
         done = operator.papermill(runbook, **params)
