@@ -105,6 +105,15 @@ def test_02_prepares_the_system(el9):
     assert el9.sh(last % "git") == el9.sh(last % "wget") != (0, "")  # one transaction for all
 
 
+def test_02_no_restart_by_night_while_a_runbook_is_at_work(el9):
+    booted = el9.server.booted
+    with laws.at_work(el9.operator, el9.server):
+        assert el9.sh("systemctl start cyberhubs-restart.service")[0] == 0
+    _, shown = el9.sh("systemctl show -p Result,ConditionResult cyberhubs-restart.service")
+    assert "Result=exec-condition" in shown
+    assert el9.server.booted == booted
+
+
 def test_02_a_restart_is_known_and_made(el9):
     booted = el9.server.booted
     done = el9.done("02_prepare_os", allow_reboot="true")
@@ -129,6 +138,7 @@ def test_02_a_restart_is_known_and_made(el9):
         ("echo '# x' >> /etc/systemd/system/cyberhubs-restart.service",
          "file /etc/systemd/system/cyberhubs-restart.service"),
         ("systemctl disable -q --now chronyd", "a service that keeps the clock"),
+        ("systemctl stop chronyd", "the clock's service"),
         ("rm /etc/pki/ca-trust/source/anchors/own.crt; update-ca-trust",
          "certificate authorities of the site"),
     ],
