@@ -10,7 +10,9 @@ import time
 
 import pytest
 from laws import at_work, changing, kill_at_each_cell, until
+from roll_back import differences, state
 from testhost.relay import Relay
+from testhost.testhost import TestHost
 
 from cyberhubs_lib import ssh
 from cyberhubs_lib.errors import ConnectionLost, HostBusy
@@ -157,3 +159,33 @@ def test_stopped_before_any_cell_it_goes_on(operator, server, runbook, tmp_path)
         assert done.code == 0, done.out
     assert done.rows("changed") == []
     assert server.sh(LEFT)[1] == ""
+
+
+# What is each server's own: its keys and names; and what these tests left.
+OWN = (
+    "/etc/(ssh/ssh_host_|machine-id|hostname|hosts|fstab)",
+    "/etc/cyberhubs/mounts/",
+    "^. /root/",
+    "/.ssh/authorized_keys",
+)
+
+
+def called_alike(server):
+    """What there is, with the same name for each server's disk."""
+    return {line.replace(server.device, "DISK") for line in state(server)}
+
+
+def test_the_end_is_that_of_an_undisturbed_run(operator, server, tmp_path):
+    with TestHost.up("undisturbed") as other:
+        operator.knows(other)
+        for runbook in RUNBOOKS:
+            params = parameters(other, runbook, tmp_path)
+            if runbook.startswith("05"):  # once for the key that the other end must accept
+                operator.papermill(runbook, **params)
+                other.sh(ACCEPT)
+            done = operator.papermill(runbook, **params)
+            assert done.code == 0, done.out
+        left = differences(called_alike(other), called_alike(server), *OWN)
+        assert left == [], "\n".join(left)
+        fstab = "sed 's/^UUID=[^ ]*/UUID/' /etc/fstab"
+        assert other.sh(fstab) == server.sh(fstab)
