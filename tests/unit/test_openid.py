@@ -7,9 +7,10 @@ from http.server import ThreadingHTTPServer
 
 import jwt
 import pytest
+from access import fold
 from cryptography.hazmat.primitives.asymmetric import rsa
 from id_token import by_form, checked_document, nonce_of, verified
-from names import login_of
+from names import as_sent, login_of
 
 from cyberhubs_lib.oauth_app import accepted, form
 from cyberhubs_lib.rendered import SERVER
@@ -204,11 +205,25 @@ def test_how_somebody_is_called(said, settings, login):
         ("ada@sub.uni.example.org", {"domain": "uni.example.org"}, "no account of"),
         ("ada_lovelace", {"dots": True}, "stands for a dot"),  # else it could be ada.lovelace
         ("@uni.example.org", {"domain": "uni.example.org"}, "no account of|cannot be a name"),
+        ("ada@\N{KELVIN SIGN}it.edu", {"domain": "kit.edu"}, "cannot be a name"),
     ],
 )
 def test_who_cannot_be_called_anything(said, settings, why):
     with pytest.raises(ValueError, match=why):
         login_of({"preferred_username": said}, "preferred_username", **settings)
+
+
+@pytest.mark.parametrize(
+    ("said", "another"),
+    [("vo\xdf", "voss"), ("\N{LATIN SMALL LIGATURE FI}ona", "fiona"), ("@ada", "ada"), (" ada", "ada"),
+     ("\N{LATIN SMALL LETTER LONG S}am", "sam"), ("\N{KELVIN SIGN}arl", "karl")],
+)  # fmt: skip
+def test_nobody_gets_the_name_of_another(said, another):
+    assert fold(said) == another  # as a list would be read
+    for refuses in (as_sent, lambda name: login_of({"sub": name}, "sub")):
+        assert refuses(another) == another
+        with pytest.raises(ValueError, match="cannot be a name here: letters a to z"):
+            refuses(said)
 
 
 def test_an_address_counts_only_if_it_is_verified():

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from access import fold
 from door import Door
 from limited import Limited
+from names import as_sent
 from oauthenticator.github import GitHubOAuthenticator
 from oauthenticator.gitlab import GitLabOAuthenticator
 from oauthenticator.oauth2 import OAuthenticator
@@ -86,6 +87,14 @@ class Listed(Limited):
 
 class ListedOAuth(Listed, OAuthenticator):
     """A provider elsewhere, that speaks OAuth."""
+
+    def user_info_to_username(self, user_info: dict[str, Any]) -> str:
+        """The login at the provider, or a page that says why it can be none here."""
+        said = str(super().user_info_to_username(user_info))
+        try:
+            return as_sent(said)
+        except ValueError as error:
+            raise Refused(str(error)) from None
 
     async def update_auth_model(self, auth_model: dict[str, Any]) -> dict[str, Any]:
         """Say at every login whether somebody is an admin: True and False, never `as before`."""
