@@ -11,7 +11,7 @@ import ledger
 import manage
 import pytest
 import user_files
-from access import Rules, decide
+from access import Account, Rules, decide
 from accounts import Accounts
 from clock import Clock
 from listfile import write
@@ -316,6 +316,22 @@ def test_a_renamed_person_keeps_the_files(people):
     assert (people / "benny" / "thesis").read_text() == "x"
     assert not (people / "ben").exists()
     assert (Accounts(people).owner("benny"), Accounts(people).owner("ben")) == ("github:2", "")
+
+
+def test_who_never_started_a_server_is_renamed_too(people):
+    """A login leaves an account behind, and only a start makes a home."""
+    Accounts(people).claim("carl", "github:3")
+    user_files.rename("carl", "carla", people)
+    assert Accounts(people).of("carla", "github:3") == Account("github:3", "github:3", ())
+    with pytest.raises(FileNotFoundError, match="carl has no files here"):  # nor an account
+        user_files.rename("carl", "carla", people)
+
+
+@pytest.mark.parametrize("what", ["archive", "delete"])
+def test_an_account_without_files_is_forgotten(people, what):
+    Accounts(people).claim("carl", "github:3")
+    assert not getattr(user_files, what)("carl", people)
+    assert Accounts(people).owner("carl") == ""
 
 
 def test_files_are_never_mixed(people):

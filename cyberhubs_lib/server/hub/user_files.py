@@ -29,25 +29,36 @@ def home(login: str, homes: Path = HOMES) -> Path:
     return path
 
 
+def home_if_any(login: str, homes: Path = HOMES) -> Path | None:
+    """The same; None for somebody with an account here who never started a server."""
+    if not os.path.lexists(homes / login) and Accounts(homes).owner(login):
+        return None
+    return home(login, homes)
+
+
 def rename(old: str, new: str, homes: Path = HOMES) -> None:
     """Give the files of one login to another: the account at GitHub was renamed.
 
     Raises FileExistsError if the new login has files of its own: nothing is ever mixed.
     """
-    source, target = home(old, homes), homes / new
+    source, target = home_if_any(old, homes), homes / new
     if target.exists() and any(target.iterdir()):
         raise FileExistsError(f"{new} has files of its own here; they are not mixed with {old}'s")
     accounts = Accounts(homes)
     if accounts.owner(old):
         accounts.rename(old, new)
-    if target.exists():
-        target.rmdir()
-    source.rename(target)
+    if source:
+        if target.exists():
+            target.rmdir()
+        source.rename(target)
 
 
 def archive(login: str, homes: Path = HOMES) -> str:
-    """Pack somebody's files into one file beside the homes, then delete them; where it is."""
-    source, folder = home(login, homes), homes / ARCHIVE
+    """Pack somebody's files into one file beside the homes, then delete them; "" if there are none."""
+    source, folder = home_if_any(login, homes), homes / ARCHIVE
+    if not source:
+        delete(login, homes)
+        return ""
     folder.mkdir(mode=0o700, exist_ok=True)
     today = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     path = folder / f"{login}-{today}.tar.gz"
@@ -63,5 +74,7 @@ def archive(login: str, homes: Path = HOMES) -> str:
 
 def delete(login: str, homes: Path = HOMES) -> None:
     """Delete somebody's files and the note of whose they were."""
-    shutil.rmtree(home(login, homes))
+    source = home_if_any(login, homes)
+    if source:
+        shutil.rmtree(source)
     Accounts(homes).release(login)
