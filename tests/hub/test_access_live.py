@@ -264,6 +264,9 @@ def test_a_slip_of_the_hand_stops_no_servers(hub, lists, how):
     assert Person(hub, "ben").reply.status_code == 403  # logins follow at once
     time.sleep(3)
     assert all(runs(hub, login) for login in people)
+    archive = ["python3", "/srv/hub/manage.py", "archive", "ben"]
+    code, said = hub.services()["hub"].exec_run(archive)  # not under a running server
+    assert (code, b"waits for a confirmation, so the files stay" in said) == (1, True), said
     code, out = hub.access("apply")
     assert code == 3
     assert "4 running servers would stop: ben, dora, eve, finn" in out
@@ -302,6 +305,26 @@ def test_a_login_belongs_to_an_account(hub, lists):
             ["sh", "-c", "cd /srv/jupyterhub_users; mv benny ben; mv .accounts/benny .accounts/ben"]
         )
         renumber(hub, {"ben": 1002})
+
+
+def test_who_never_started_a_server_is_renamed_too(hub, lists):
+    assert hub.access("allow", "finn")[0] == 0
+    assert Person(hub, "finn").reply.status_code == 200
+    renumber(hub, {"finnja": 2000 + MORE.index("finn")})
+    assert hub.access("allow", "finnja")[0] == 0
+    assert "known here as finn" in Person(hub, "finnja").said
+    moved = run_10(hub, rename="finn:finnja")
+    assert [row["status"] for row in moved["Files"]] == ["changed"]
+    assert Person(hub, "finnja").reply.status_code == 200
+    hub.in_hub("rm /srv/jupyterhub_users/.accounts/finnja")
+
+
+def test_a_name_that_only_looks_like_another_stays_out(hub, lists):
+    renumber(hub, {"\N{LATIN SMALL LETTER LONG S}am": 3000})
+    assert hub.access("allow", "sam")[0] == 0
+    refused = Person(hub, "\N{LATIN SMALL LETTER LONG S}am")
+    assert refused.reply.status_code == 403
+    assert "cannot be a name here" in refused.said
 
 
 def test_the_reason_is_told(hub, lists):
@@ -349,7 +372,7 @@ def test_the_runbook_changes_once_and_explains(hub, lists):
 
 def test_files_are_deleted_only_with_their_name(hub, lists):
     hub.access("allow", "dora")
-    started(hub, "dora").stop()
+    started(hub, "dora")  # and goes on: the files are not touched before the server has ended
     words = ["run", "10", "-p", "site", str(hub.site), "-p", "remove", "dora", "-p", "files"]
     call = (sys.executable, "-m", "cyberhubs_lib", *words)
     refused = hub.operator.call(*call, "delete")
@@ -359,6 +382,7 @@ def test_files_are_deleted_only_with_their_name(hub, lists):
     assert hub.services()["hub"].exec_run(look)[0] == 0
     done = hub.operator.call(*call, "delete", "-p", "confirm", "dora")
     assert done.code == 0, done.out
+    assert not runs(hub, "dora")
     assert hub.services()["hub"].exec_run(look)[0] == 1
 
 

@@ -23,6 +23,7 @@ from accounts import HOMES, Accounts
 from clock import Clock
 from door import STATE, STATUS
 from lists import ACCESS, WINDOW, odd_lines, read
+from running import wait_until_stopped
 
 SILENT = 30  # seconds without a look after which something is wrong; it looks each second
 
@@ -138,14 +139,18 @@ def _known(login: str) -> bool:
 
 
 def _files(args: argparse.Namespace, clock: Clock) -> list[str]:
-    """Move, pack or delete files; who may still come in keeps them."""
+    """Move, pack or delete files; who may still come in keeps them, and whose server runs."""
     login, *new = _logins(args.words)
     if args.what == "rename":
         user_files.rename(login, new[0])
         changes.rename(ACCESS, login, new[0], args.by, args.run)
         return [login, *new]
-    if explain(login, read(ACCESS, rules()), clock)["allowed"]:
+    found = explain(login, read(ACCESS, rules()), clock)
+    if found["allowed"]:
         raise ValueError(f"{login} may still come in: remove or block the login first")
+    if found["rule"] == "unsure":
+        raise ValueError(f"whether {login} may come in is {found['why']}: put that right first")
+    wait_until_stopped(login, lambda: status().get("held", ()))
     done = user_files.archive(login) if args.what == "archive" else user_files.delete(login)
     what = f"files archived as {done}" if done else "files deleted"
     changes.note(ACCESS, what, [login], args.by, args.run)
