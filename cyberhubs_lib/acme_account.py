@@ -14,14 +14,19 @@ EAB_VARIABLE = "CYBERHUBS_EAB_KEY"
 INSIDE = "/etc/caddy/certificate/acme"  # where compose.yaml shows them to Caddy
 
 
-def account(wanted: Certificate) -> bytes:
+def head(name: str) -> str:
+    """The first line: for which name runbook 07 has looked whether it leads here."""
+    return f"# Written by runbook 07 for {name}"
+
+
+def account(wanted: Certificate, name: str) -> bytes:
     """What the Caddyfile's issuer imports. Raises PreconditionFailed."""
     lines = [f"email {wanted.email}"] if wanted.email else []
     if wanted.ca_root:
         lines.append(f"trusted_roots {INSIDE}/root.pem")
     if wanted.eab_key_id:
         lines.append(f"eab {wanted.eab_key_id} {_eab_key(wanted)}")
-    text = "".join(f"{line}\n" for line in ["# Written by runbook 07.", *lines])
+    text = "".join(f"{line}\n" for line in [head(name), *lines])
     return (keep_secret(text) if wanted.eab_key_id else text).encode()
 
 

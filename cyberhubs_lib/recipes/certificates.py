@@ -87,7 +87,14 @@ def _acme(site: Site, folder: str, owner: str) -> list[Resource]:
     wanted, why = site.certificate, "who we are to the authority; counts after 09_launch_hub"
     made: list[Resource] = [
         Directory(f"{folder}/acme", owner),
-        File(f"{folder}/acme/account.caddy", account(wanted), "600", owner, why, secret=True),
+        File(
+            f"{folder}/acme/account.caddy",
+            account(wanted, site.public_name),
+            "600",
+            owner,
+            why,
+            secret=True,
+        ),
     ]
     if wanted.ca_root:
         made.append(File(f"{folder}/acme/root.pem", root(wanted), "644", owner, "the authority's"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..acme_account import head
 from ..check import Check
 from ..compose import compose
 from ..contexts import context
@@ -48,6 +49,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             *([Check("settings", sh("cat {}/.env", home), _today(site, facts),
                      "those of this site file", "run 06_configure_hub first")]
               if facts.docker else []),
+            *([_certificate(site, home)] if site.certificate_mode == "automatic" else []),
             *[port_is_free(site, port) for port in ports(site)],
         ],
         steps={
@@ -67,6 +69,22 @@ def _public(site: Site, host: str) -> Callable[[Result], tuple[bool, str]]:
     here = host in LOCAL
     loopback = bind_address(site).startswith("127.")
     return lambda answer: (here or not loopback, site.public_url)
+
+
+def _certificate(site: Site, home: str) -> Check:
+    """Caddy asks the authority as soon as it starts, and failed attempts count against the name."""
+    wanted = head(site.public_name)
+
+    def expect(answer: Result) -> tuple[bool, str]:
+        if answer.code:
+            return False, "07 was not run"
+        same = answer.out.strip() == wanted
+        return same, "looked at by 07" if same else "07 looked at another name"
+
+    return Check(f"certificate of {site.public_name}",
+                 sh("head -n 1 {}", f"{home}/certificate/acme/account.caddy"), expect,
+                 "looked at by 07", "run 07_certificates first: it sees whether the authority can"
+                 " reach this name; each attempt that fails counts there")  # fmt: skip
 
 
 def port_is_free(site: Site, port: int = 0) -> Check:

@@ -17,9 +17,11 @@ from cyberhubs_lib.certificate_checks import Door
 from cyberhubs_lib.errors import PreconditionFailed, SettingsError
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.front_door import ports
+from cyberhubs_lib.host import Host
 from cyberhubs_lib.own_certificate import findings, read_pair
 from cyberhubs_lib.params import Params
 from cyberhubs_lib.reach import addresses, knock, verdict
+from cyberhubs_lib.recipes import launch_hub
 from cyberhubs_lib.recipes.certificates import recipe
 from cyberhubs_lib.rendered import files
 from cyberhubs_lib.shell import mask
@@ -27,7 +29,7 @@ from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_certificate import Certificate
 from cyberhubs_lib.site_types import CHECK_USER
 from cyberhubs_lib.sitefile import load_site
-from cyberhubs_lib.transport import Result
+from cyberhubs_lib.transport import Local, Result
 from cyberhubs_lib.x509_facts import covers, left
 
 NAME = "hub.example.org"
@@ -272,19 +274,19 @@ def test_the_account_is_lines_for_the_caddyfile(tmp_path, monkeypatch):
     key.write_text("canary-of_EAB-4711==\n")
     key.chmod(0o600)
     wanted = Certificate(email="a@b.org", eab_key_id="kid", eab_key_file=str(key), ca_root="r")
-    assert account(wanted).decode().splitlines()[1:] == [
+    assert account(wanted, "hub.uni.test").decode().splitlines()[1:] == [
         "email a@b.org", "trusted_roots /etc/caddy/certificate/acme/root.pem",
         "eab kid canary-of_EAB-4711==",
     ]  # fmt: skip
-    assert "canary" not in mask(account(wanted).decode())
+    assert "canary" not in mask(account(wanted, "hub.uni.test").decode())
     monkeypatch.setenv("CYBERHUBS_EAB_KEY", "by-variable")
-    assert b"eab kid by-variable" in account(wanted)
+    assert b"eab kid by-variable" in account(wanted, "hub.uni.test")
     monkeypatch.setenv("CYBERHUBS_EAB_KEY", "x\n}")
     with pytest.raises(PreconditionFailed, match="not base64url"):
-        account(wanted)
+        account(wanted, "hub.uni.test")
     monkeypatch.delenv("CYBERHUBS_EAB_KEY")
     with pytest.raises(PreconditionFailed, match="has no key"):
-        account(Certificate(eab_key_id="kid"))
+        account(Certificate(eab_key_id="kid"), "hub.uni.test")
 
 
 ERROR = (
@@ -332,3 +334,32 @@ def test_names_below_lead_where_the_name_leads(monkeypatch, known, good, said, m
 def test_names_below_localhost_are_this_machine():
     assert addresses("ada.hub.localhost") == {"127.0.0.1"}
     assert addresses("no-such-name.test") == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "left_by_07", "said", "status"),
+    [
+        ("hub.example.org", "hub.example.org", "looked at by 07", "ok"),
+        ("hub.example.org", "old.example.org", "07 looked at another name", "failed"),
+        ("hub.example.org", "", "07 was not run", "failed"),
+    ],
+)
+def test_09_asks_no_authority_before_07_has_looked(tmp_path, name, left_by_07, said, status):
+    """Caddy does as soon as it starts, and an authority counts attempts that fail."""
+    site = Site(public_url=f"https://{name}", server_dir=str(tmp_path))
+    folder = tmp_path / "certificate" / "acme"
+    if left_by_07:
+        folder.mkdir(parents=True)
+        (folder / "account.caddy").write_bytes(account(site.certificate, left_by_07))
+    wanted = {c.label: c for c in launch_hub.recipe(parse_facts(""), site, Params()).requirements}
+    check = wanted[f"certificate of {name}"]
+    row = check.row(Host(Local(), root=False).run(check.question))
+    assert (row.was, row.status) == (said, status)
+
+
+@pytest.mark.parametrize("url", ["http://hub.example.org", "https://localhost"])
+def test_09_asks_07_for_nothing_where_no_authority_is_asked(url):
+    mode = {"mode": "internal"} if url.startswith("https") else {}
+    site = Site(public_url=url, certificate=mode)
+    asked = launch_hub.recipe(parse_facts(""), site, Params()).requirements
+    assert not any(check.label.startswith("certificate") for check in asked)
