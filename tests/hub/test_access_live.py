@@ -12,7 +12,8 @@ import websocket
 from browser import WAIT, drawn, page_of
 from docker.errors import NotFound
 from laws import until
-from trial import Person
+from roll_back import blocks
+from trial import NAME, Person
 
 from cyberhubs_lib.runs import Record
 
@@ -325,6 +326,16 @@ def test_a_name_that_only_looks_like_another_stays_out(hub, lists):
     refused = Person(hub, "\N{LATIN SMALL LETTER LONG S}am")
     assert refused.reply.status_code == 403
     assert "cannot be a name here" in refused.said
+
+
+@pytest.mark.parametrize("line", ["@ben", "Ben", " ben # since May", "ben\r"])
+def test_the_way_back_of_the_page_takes_any_line_off(hub, lists, line):
+    (lists / "allowed_users").write_bytes(f"# people\n{line}\nbenny\n".encode())
+    (block,) = blocks("10_manage_access", SITE=NAME, LOGIN="ben")
+    done = hub.operator.call("sh", "-c", f'sudo() {{ "$@"; }}\n{block}')  # who tests is root
+    assert done.code == 0, done.out
+    assert (lists / "allowed_users").read_text() == "# people\nbenny\n"
+    assert hub.access("explain", "ben")[0] == 3
 
 
 def test_the_reason_is_told(hub, lists):
