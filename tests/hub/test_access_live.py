@@ -13,7 +13,7 @@ from browser import WAIT, drawn, page_of
 from docker.errors import NotFound
 from laws import until
 from roll_back import blocks
-from trial import NAME, Person
+from trial import NAME, PROJECT, Person
 
 from cyberhubs_lib.runs import Record
 
@@ -172,6 +172,28 @@ def test_who_is_blocked_while_the_server_starts_is_out_and_keeps_nobody_in(hub, 
     with pytest.raises(NotFound):
         hub.user_container("ben")
     assert json.loads(status(hub))["alarms"] == []
+
+
+def test_a_server_that_does_not_end_keeps_nobody_else_in(hub, lists):
+    assert hub.access("allow", "dora")[0] == 0
+    started(hub, "ben")
+    started(hub, "dora")
+    halt = "kill -STOP $(pgrep -f [j]upyterhub-singleuser)"  # hears no SIGTERM
+    assert hub.user_container("ben").exec_run(["sh", "-c", halt])[0] == 0
+    began = int(time.time())
+    assert hub.access("block", "ben", "dora")[0] == 0
+    until(lambda: not runs(hub, "ben") and not runs(hub, "dora"))
+    wanted = {"container": [f"{PROJECT}-user-{login}" for login in ("ben", "dora")]}
+    until_now = {"since": began, "until": int(time.time()) + 1, "filters": wanted}
+    seen = [(event["Action"], event["Actor"]["Attributes"], event["timeNano"] / 1e9 - began)
+            for event in hub.engine.events(decode=True, **until_now)]  # fmt: skip
+    told = {
+        at["name"]: when for what, at, when in seen if (what, at.get("signal")) == ("kill", "15")
+    }
+    ended = {at["name"]: when for what, at, when in seen if what == "die"}
+    print("seconds until told to stop, and ended:", told, ended)
+    assert len(told) == len(ended) == 2
+    assert max(told.values()) < min(ended.values())  # nobody had to wait for the other's end
 
 
 def test_a_line_taken_out_by_hand(hub, lists):

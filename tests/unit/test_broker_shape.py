@@ -246,7 +246,7 @@ ALLOWED = [
     ("GET", f"{BEN}/json", {}, "/containers/{id}/json", "cyberhubs-demo-user-ben"),
     ("GET", f"/v1.24/containers/{ID}/json", {}, "/containers/{id}/json", ID),
     ("POST", f"/v1.41/containers/{ID}/start", {}, "/containers/{id}/start", ID),
-    ("POST", f"{BEN}/stop", {}, "/containers/{id}/stop", "cyberhubs-demo-user-ben"),
+    ("POST", f"{BEN}/stop", {}, "/containers/{id}/stop?t=3", "cyberhubs-demo-user-ben"),
     ("DELETE", f"/v1.41/containers/{ID}", DELETE, "/containers/{id}?v=1", ID),
 ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shape import Call
 
 SOCKET = "/var/run/docker.sock"
-SECONDS = 120  # for an answer; a stop waits 10 s for the programs inside
+SECONDS = 120  # for an answer; with many servers at once Docker is slow
 
 
 @dataclass(frozen=True)

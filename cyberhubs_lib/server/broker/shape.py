@@ -30,6 +30,12 @@ ACTS: dict[tuple[str, str], dict[str, str]] = {
     ("DELETE", ""): {"v": "True", "link": "False", "force": "False"},
 }
 
+# Jupyter gives its kernels 2.5 s to end after it has asked them (jupyter_client,
+# shutdown_wait_time), and then ends itself. Docker's own 10 s are for servers that never will.
+STOP_SECONDS = 3
+# What Docker is asked with it; DELETE takes the volumes that have no name along.
+QUERIES = {("POST", "/stop"): f"?t={STOP_SECONDS}", ("DELETE", ""): "?v=1"}
+
 # Variables that JupyterHub and DockerSpawner give a server. PATH, LD_PRELOAD and so on are not here.
 VARIABLE = re.compile(r"(?P<name>[A-Z_]+)=[^\x00-\x1f\x7f]*")
 VARIABLES = frozenset(
@@ -76,10 +82,11 @@ def route(head: Head, body: bytes, settings: Settings) -> Call:
     if head.method == "GET" and path in {"/_ping", "/version"} | images and not head.query:
         return Call("GET", path)
     asked = CONTAINER.fullmatch(path)
-    if not asked or ACTS.get((head.method, asked["act"] or "")) != head.query:
+    act = (asked["act"] or "") if asked else ""
+    if not asked or ACTS.get((head.method, act)) != head.query:
         raise Refused("DockerSpawner makes no such call")
-    tail = "?v=1" if head.method == "DELETE" else ""  # with the volumes that have no name
-    return Call(head.method, "/containers/{id}" + (asked["act"] or "") + tail, None, asked["name"])
+    query = QUERIES.get((head.method, act), "")
+    return Call(head.method, "/containers/{id}" + act + query, None, asked["name"])
 
 
 def owned(found: Any, asked: str, settings: Settings) -> tuple[str, str]:

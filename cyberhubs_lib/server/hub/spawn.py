@@ -8,6 +8,7 @@ import re
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,9 @@ HOMES = Path("/srv/jupyterhub_users")
 SOCKET = Path("/run/homes/socket")
 HOME_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 PAGES = {"lab": "/lab", "notebook": "/tree"}
+# Calls to Docker at a time, as many as its client keeps connections. DockerSpawner makes one: all would
+# wait for a server that is slow to stop.
+CALLS = 10
 STARTS_SECONDS = 600  # in which a user may start so many servers
 
 
@@ -132,6 +136,7 @@ async def until_listening(
 class HubSpawner(DockerSpawner):
     """DockerSpawner that offers the menu and nothing beside it."""
 
+    _executor = ThreadPoolExecutor(CALLS, "docker")
     hub_settings: ClassVar[dict[str, Any]] = {}  # hub.json, set by jupyterhub_config.py
     starts: ClassVar[Rate]  # set there, too
 
