@@ -252,6 +252,30 @@ def test_an_administrator_is_made_and_unmade(hub, lists):
     assert Person(hub, "ben").reply.status_code == 200
 
 
+@pytest.mark.parametrize("what", ["unadmin", "block"])
+def test_who_was_an_administrator_leaves_other_people_s_servers(hub, lists, what):
+    """The hub ends their session; ben's server goes on, and remembers for seconds what it was told."""
+    hub.access("allow", "dora")
+    hub.access("admin", "dora")
+    started(hub, "ben")
+    token = Person(hub, "dora").token()
+    mine = {"Authorization": f"token {token}"}
+
+    def status():
+        return httpx.get(f"{hub.url}/user/ben/api/status", headers=mine).status_code
+
+    assert status() == 200
+    socket = channel(hub, "ben", token)
+    assert hub.access(what, "dora")[0] == 0
+    print("seconds until ben's server refuses:", round(until(lambda: status() == 403), 1))
+    assert runs(hub, "ben")
+    # Jupyter asks when a websocket is opened and then no more; the book says what cuts it (threats.md)
+    assert not is_cut(socket)
+    hub.services()["proxy"].restart()
+    until(lambda: is_cut(socket))
+    until(lambda: status() == 403)  # the proxy knows ben's server again, which knows dora no more
+
+
 @pytest.mark.parametrize(("on_close", "stays"), [("allow", True), ("review", False)])
 def test_a_window_opens_and_closes_by_itself(hub, lists, on_close, stays):
     assert Person(hub, "mallory").reply.status_code == 403

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from browser import page_of
+from laws import until
 from playwright.sync_api import expect
 from trial import Person
 
@@ -55,6 +56,11 @@ def test_people_who_may_come_in_read_it_after_their_login(demo_hub, publish, bro
     assert "/hub/login" in str(read(demo_hub, files).url)
     token = {"Authorization": f"token {Person(demo_hub, 'ben').token()}"}
     assert "Roll back" in read(demo_hub, files, headers=token).text
+    try:
+        demo_hub.access("block", "ben")
+        until(lambda: "Roll back" not in read(demo_hub, files, headers=token).text)
+    finally:
+        demo_hub.access("unblock", "ben")
 
 
 def test_everyone_reads_it_if_the_site_says_so(demo_hub, publish):

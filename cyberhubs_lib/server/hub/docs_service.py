@@ -6,9 +6,11 @@ import os
 import sys
 from urllib.parse import urlsplit
 
-from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
+from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated
 from tornado.ioloop import IOLoop
 from tornado.web import Application, RequestHandler, StaticFileHandler, authenticated, url
+
+ASK_AGAIN = 5  # seconds for which the hub's answer about somebody counts
 
 
 class OpenFiles(StaticFileHandler):
@@ -67,6 +69,7 @@ def application(root: str, prefix: str, for_everyone: bool) -> Application:
 def main() -> None:
     """Run under JupyterHub, which says by environment where to listen."""
     root, who = sys.argv[1:]
+    HubOAuth.instance(cache_max_age=ASK_AGAIN)  # that of all handlers; JupyterHub's is 5 minutes
     app = application(root, os.environ["JUPYTERHUB_SERVICE_PREFIX"], who == "everyone")
     app.listen(urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"]).port, xheaders=True)
     IOLoop.current().start()

@@ -1,10 +1,42 @@
-"""Every user's server: what it shows of the home, and that a full one does not stop the work."""
+"""Every user's server: who may come in, what it shows of the home, and that a full one does no harm."""
 
+import os
 import sqlite3
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_data_dir
+from jupyterhub.services.auth import HubOAuth, _ExpiringDict
+from jupyterhub.singleuser import extension
 from nbformat.sign import SQLiteSignatureStore
+from traitlets import default
+
+OTHERS_SECONDS = 5
+
+
+class Answers(_ExpiringDict):
+    """What the hub says of who comes with a cookie or token, so that it is not asked each time.
+
+    Of the owner it counts for JupyterHub's five minutes: who may no longer use this server has none,
+    and who may works on while the hub restarts. Of anybody else, an administrator say, it counts
+    for seconds: they may have lost that right, and the server goes on.
+    """
+
+    def __setitem__(self, key, value):
+        """Remember an answer, None for somebody unknown."""
+        super().__setitem__(key, value)
+        if not value or value["name"] != os.environ.get("JUPYTERHUB_USER"):
+            self.timestamps[key] -= self.max_age - OTHERS_SECONDS
+
+
+class Visitors(HubOAuth):
+    """JupyterHub's own way to know who comes, with that memory."""
+
+    @default("cache")
+    def _answers(self):
+        return Answers(self.cache_max_age)
+
+
+extension.HubOAuth = Visitors  # there is no setting for it
 
 
 class Signatures(SQLiteSignatureStore):
