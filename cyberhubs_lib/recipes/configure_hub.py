@@ -105,6 +105,13 @@ def _secrets(site: Site, home: str, owner: str, days: int) -> list[Resource]:
         Token(
             path("cookie_secret"), owner, "signs the cookies: a new one logs everybody out", days
         ),
+        Token(
+            path("crypt_key"),
+            owner,
+            "of the stored logins; the one before still reads them",
+            days,
+            earlier=True,
+        ),
     ]
     return [*made, *of_the_login(site, f"{home}/secrets", owner, days)]
 

@@ -21,8 +21,8 @@ SECRET_VARIABLE = "CYBERHUBS_CLIENT_SECRET"
 
 
 def secrets_of(site: Site) -> int:
-    """How many there are: of proxy, proof and cookies, and the client secret or the two passwords."""
-    return 5 if site.login.provider == "password" else 4
+    """How many there are: of proxy, proof, cookies, stored logins; client secret or two passwords."""
+    return 6 if site.login.provider == "password" else 5
 
 
 def login_requirements(site: Site) -> list[Check]:

@@ -90,7 +90,8 @@ class Token(Resource):
     """A secret made on the host itself; nobody needs to know it, so it never travels.
 
     With `days` one that is older is made anew; 0 keeps it for ever. With `letters` it is a password of
-    so many, which people can type.
+    so many, which people can type. With `earlier` the one before stays, on a second line: what it has
+    encrypted can still be read.
     """
 
     path: str
@@ -98,6 +99,7 @@ class Token(Resource):
     why: str = ""
     days: int = 0
     letters: int = 0
+    earlier: bool = False
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -138,6 +140,8 @@ class Token(Resource):
             random = (
                 f"head -c 4096 /dev/urandom | LC_ALL=C tr -dc {LETTERS} | head -c {self.letters}"
             )
+        if self.earlier and was is not None:
+            random = f"{{ {random} && echo && " + sh("head -n 1 {}; }", self.path)
         make = sh(
             "d=$(dirname {}) && mkdir -p \"$d\" && chmod 700 \"$d\" && chown {} \"$d\" && umask 077"
             f" && {random} > {{}}.new && mv {{}}.new {{}}\n",

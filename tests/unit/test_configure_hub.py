@@ -29,7 +29,7 @@ def home(tmp_path):
         (tmp_path / folder).mkdir()
     (tmp_path / ".env").write_text("HTTP_PORT=80\n")
     (tmp_path / "hub.json").write_text("{}\n")
-    for name in ("proxy_token", "check_token", "cookie_secret", "oauth_client_secret"):
+    for name in ("proxy_token", "check_token", "cookie_secret", "crypt_key", "oauth_client_secret"):
         path = tmp_path / "secrets" / name
         path.write_text(f"canary-{name}")
         path.chmod(0o600)
@@ -39,8 +39,8 @@ def home(tmp_path):
 def test_as_it_should_be(home):
     found = {label: (row.was, row.status) for label, row in rows(home).items()}
     assert found == {
-        "secrets are private": ("0 of 4 readable by others", "ok"),
-        "no secret in the settings": ("0 files hold one of 4", "ok"),
+        "secrets are private": ("0 of 5 readable by others", "ok"),
+        "no secret in the settings": ("0 files hold one of 5", "ok"),
     }
 
 
@@ -53,14 +53,14 @@ def test_what_is_not_there_proves_nothing(home, missing):
 def test_a_secret_that_others_may_read(home):
     (home / "secrets" / "check_token").chmod(0o640)
     row = rows(home)["secrets are private"]
-    assert (row.was, row.status) == ("1 of 4 readable by others", "failed")
+    assert (row.was, row.status) == ("1 of 5 readable by others", "failed")
 
 
 @pytest.mark.parametrize("file", [".env", "hub.json", "hub/new.py", "standin/accounts.json"])
 def test_a_secret_in_the_settings(home, file):
     (home / file).write_text("x = canary-check_token\n")
     row = rows(home)["no secret in the settings"]
-    assert (row.was, row.status) == ("1 files hold one of 4", "failed")
+    assert (row.was, row.status) == ("1 files hold one of 5", "failed")
 
 
 def test_the_advice_for_a_missing_client_secret_makes_it(tmp_path):

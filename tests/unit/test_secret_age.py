@@ -18,8 +18,8 @@ def host():
     return Host(Local(), root=False)
 
 
-def token(path, days):
-    return Token(str(path), f"{os.getuid()}:{os.getgid()}", days=days)
+def token(path, days, earlier=False):
+    return Token(str(path), f"{os.getuid()}:{os.getgid()}", days=days, earlier=earlier)
 
 
 def make(host, resource):
@@ -54,3 +54,16 @@ def test_to_put_the_mode_right_keeps_the_secret(host, tmp_path):
     path.chmod(0o644)
     make(host, token(path, 90))
     assert path.read_text() == first
+
+
+def test_the_one_before_stays_where_something_is_encrypted_with_it(host, tmp_path):
+    path, seen = tmp_path / "secrets" / "key", []
+    for _ in range(3):
+        make(host, token(path, 90, earlier=True))
+        lines = path.read_text().split()
+        assert lines[1:] == seen[-1:]
+        seen.append(lines[0])
+        os.utime(path, (0, 0))
+    assert len({*seen}) == 3
+    assert {len(bytes.fromhex(key)) for key in seen} == {32}
+    assert path.stat().st_mode & 0o777 == 0o600

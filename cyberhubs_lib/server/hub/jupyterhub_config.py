@@ -24,15 +24,18 @@ def secret(name: str) -> str:
     return Path("/run/secrets", name).read_text().strip()
 
 
-def kept_key(path: Path) -> str:
-    """A key made at the first start and kept: a new one would make stored logins unreadable."""
-    if not path.exists():
-        partial = path.with_suffix(".new")
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600)
-        partial.write_text(os.urandom(32).hex())
-        partial.rename(path)
-    return path.read_text().strip()
+def crypt_keys() -> list[bytes]:
+    """The key of the stored logins, and that before it: what it has encrypted stays readable.
+
+    The first hubs kept theirs in the volume, beside what it encrypts. It goes at the first rotation:
+    whoever logged in since is encrypted with the newer one.
+    """
+    keys, first = secret("crypt_key").split(), STATE / "crypt_key"
+    if len(keys) > 1:
+        first.unlink(missing_ok=True)
+    elif first.exists():
+        keys.append(first.read_text().strip())
+    return [bytes.fromhex(key) for key in keys]
 
 
 os.umask(0o077)  # the database too is for nobody else
@@ -86,7 +89,7 @@ c.JupyterHub.template_vars = {
 # State.
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
 c.JupyterHub.cookie_secret = bytes.fromhex(secret("cookie_secret"))
-c.CryptKeeper.keys = [bytes.fromhex(kept_key(STATE / "crypt_key"))]
+c.CryptKeeper.keys = crypt_keys()
 
 # Login. The lists decide (access.py); watch.py, a service below, ends what they no longer allow, so
 # JupyterHub itself has nothing to ask again.
