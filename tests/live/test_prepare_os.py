@@ -131,15 +131,17 @@ def test_a_time_service_that_was_stopped_is_started(operator, server, site):
     assert operator.papermill("02_prepare_os", site=site).rows("changed") == []
 
 
-OURS, LATER = "/etc/sysctl.d/zz-cyberhubs.conf", "/etc/sysctl.d/zzz.conf"
+SYSCTL_FILE, LATER = "/etc/sysctl.d/zz-cyberhubs.conf", "/etc/sysctl.d/zzz.conf"
 SOMAXCONN = "net.core.somaxconn"  # each server has its own; most others are the machine's
 
 
 def test_higher_values_and_other_lines_stay(operator, server, site):
-    server.sh(f"echo 9999 > /proc/sys/net/core/somaxconn; sed -i /somaxconn/d {OURS}")
-    server.sh(f"echo 'kernel.sysrq = 0' >> {OURS}")
-    assert operator.papermill("02_prepare_os", site=site).rows("changed") == [SOMAXCONN]
-    _, text = server.sh(f"cat {OURS} /proc/sys/net/core/somaxconn")
+    server.sh(f"echo 9999 > /proc/sys/net/core/somaxconn; sed -i /somaxconn/d {SYSCTL_FILE}")
+    server.sh(f"echo 'kernel.sysrq = 0' >> {SYSCTL_FILE}")
+    done = operator.papermill("02_prepare_os", site=site)
+    assert done.code == 0, done.out
+    assert done.rows("changed") == [SOMAXCONN]
+    _, text = server.sh(f"cat {SYSCTL_FILE} /proc/sys/net/core/somaxconn")
     assert "kernel.sysrq = 0" in text
     assert f"{SOMAXCONN} = 9999" in text
     assert text.endswith("\n9999\n")
