@@ -87,8 +87,8 @@ def test_the_way_back_is_commands(book, manager):
     name, _ = book
     if name == "00_start_here":  # changes nothing
         return
-    # what stands between END and END is a script that ends at its first error
-    found = [re.sub(r"(?s) <<'END'\n.*?\nEND\n", "\n", block) for block in blocks(name, manager)]
+    # what stands between EOF and EOF is a script that ends at its first error
+    found = [re.sub(r"(?s) <<'EOF'\n.*?\nEOF\n", "\n", block) for block in blocks(name, manager)]
     lines = [line for block in found for line in block.splitlines()]
     assert lines
     assert [line for line in lines if not re.match("sudo |cd |for |# ", line)] == []
