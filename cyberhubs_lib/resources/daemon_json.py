@@ -11,7 +11,9 @@ from ..shell import put
 from ..site_host import Docker
 from ..state import Resource, State, Unknown
 from ..transport import Result
+from .services import restart
 
+ENGINE = "docker.service"
 DAEMON_JSON = "/etc/docker/daemon.json"
 BEFORE = f"{DAEMON_JSON}.before"  # as it was before the first change, for the way back; empty: none
 MARK = f"{DAEMON_JSON}.ours"  # the lists that a runbook wrote
@@ -129,8 +131,8 @@ class DaemonSettings(Resource):
         text = merged({k: v for k, v in found.items() if k not in gone}, self.values)
         # before the file itself, and never less: only a list that is equal to it counts as ours
         mark = {**written, **{key: self.values[key] for key in changed & {*LISTS} - gone}}
-        restart = "" if self._is_reloaded(was) else "sleep 1; systemctl restart docker"
-        tell = f"if systemctl is-active -q docker; then systemctl reload docker; {restart}\nfi"
+        anew = "" if self._is_reloaded(was) else f"sleep 1; {restart(ENGINE)}"
+        tell = f"if systemctl is-active -q docker; then systemctl reload docker; {anew}\nfi"
         keep = f"[ -e {BEFORE} ] || cp -p {DAEMON_JSON} {BEFORE} 2>/dev/null || : > {BEFORE}\n"
         files = {MARK: mark, DAEMON_JSON: text} if mark else {DAEMON_JSON: text}
         puts = [

@@ -39,7 +39,10 @@ START = sh(
     r"""
 start_again() {
   [ -e {} ] || return 0
-  for u in $(sed -n 's/^unit //p' {} | sort -u); do systemctl start "$u" || return 1; done
+  for u in $(sed -n 's/^unit //p' {} | sort -u); do
+    systemctl reset-failed "$u" 2>/dev/null || : # else a fourth start in a minute is refused
+    systemctl start "$u" || return 1
+  done
   bad=
   for c in $(sed -n 's/^container //p' {}); do
     docker inspect "$c" >/dev/null 2>&1 || continue

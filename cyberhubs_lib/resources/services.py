@@ -10,6 +10,14 @@ from ..transport import Result
 from .packages import Package
 
 
+def restart(unit: str) -> str:
+    """Shell text that starts a unit anew, however often that was done just now.
+
+    systemd takes a fourth start within a minute for a crash and refuses it (StartLimitBurst).
+    """
+    return sh("systemctl reset-failed {} 2>/dev/null || :; systemctl restart {}", unit, unit)
+
+
 @dataclass(frozen=True)
 class Service(Resource):
     """A unit that is started now and at every boot. `active` False: enabled is enough."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..shell import put, sh
 from ..state import Resource, State
 from ..transport import Result
+from .services import restart
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class KnownToEngine(Resource):
 
     def change(self, was: State) -> str:
         """Only a start makes it read them."""
-        return "systemctl restart docker.service"
+        return restart("docker.service")
 
 
 def _end(pem: bytes) -> str:
