@@ -361,6 +361,8 @@ def test_data_on_both_disks_are_for_somebody_to_decide(operator, server, in_proc
     assert operator.papermill(RUNBOOK, site=volumes).rows("changed") == [
         "data in /var/lib/containerd"
     ]
+    server.sh("systemctl reset-failed docker; systemctl start docker")
+    until(lambda: server.sh("docker ps -q | wc -l")[1] == "2\n")
 
 
 MOUNTS = "/mnt /data /archive"
