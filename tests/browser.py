@@ -51,8 +51,6 @@ def page_of(browser: Browser, pictures: Path | None = None, **options: object) -
                 page.screenshot(path=pictures / "failure.png")
         raise
     finally:
-        for opened in context.pages:  # Chromium may wait for ever to end two windows at once
-            opened.close()
         context.close()
 
 
