@@ -105,6 +105,11 @@ def machine(tmp_path: Path) -> Machine:
 def test_setup_is_made_once_and_again_when_the_list_changes(machine: Machine) -> None:
     first = machine.run("setup")
     assert first.returncode == 0, first.stderr
+    assert {path.name for path in machine.repo.iterdir()} == {
+        "cyberhubs",
+        "pyproject.toml",
+        ".venv",
+    }
     assert "pip install" in machine.calls
     assert "[test]" not in machine.calls
     before = machine.calls
