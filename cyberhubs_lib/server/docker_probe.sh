@@ -8,7 +8,7 @@ image=cyberhubs/probe:check
 # The engine itself, where nothing has to be waited for: the program `docker` takes longer to start.
 engine() { # METHOD PATH [curl's options]
     method=$1 path=$2; shift 2
-    curl -s -f -m 30 --noproxy '*' --unix-socket /var/run/docker.sock -X "$method" "$@" "http://localhost$path"
+    curl -s -m 30 --noproxy '*' --unix-socket /var/run/docker.sock -X "$method" "$@" "http://localhost$path"
 }
 clear() {
     engine DELETE "/containers/$container?force=1"
@@ -28,7 +28,7 @@ trap clear EXIT
 make() {
     # shellcheck disable=SC2046 # words on purpose
     tar -cf - -C / $(cd / && ls -d bin lib lib64 2>/dev/null) | docker import - "$image" &
-    engine POST /networks/create -H 'Content-Type: application/json' -d "{\"Name\": \"$container\", \"CheckDuplicate\": true,
+    engine POST /networks/create -f -H 'Content-Type: application/json' -d "{\"Name\": \"$container\", \"CheckDuplicate\": true,
         \"Options\": {\"com.docker.network.bridge.name\": \"cu-probe\"}}" || return 1
     wait
     docker run -d --name "$container" --network "$container" -p 127.0.0.1::8000 --log-driver none \
@@ -80,9 +80,8 @@ besides() {
     echo "networks=$(docker network inspect -f "$other" $(docker network ls -q) 2>/dev/null | xargs)"
     case $registry in
     http:*) echo "registry=$(curl -s -o /dev/null -m 4 -w '%{http_code}' "$registry/v2/")" ;;
-    *) echo "registry=$(curl -s -m 4 --noproxy '*' --unix-socket /var/run/docker.sock \
-        -w ' %{http_code}' "http://localhost/distribution/$registry/cyberhubs/probe/json" |
-        tr -d '\n')" ;;
+    *) echo "registry=$(engine GET "/distribution/$registry/cyberhubs/probe/json" -m 4 \
+        -w ' %{http_code}' | tr -d '\n')" ;;
     esac
 }
 
