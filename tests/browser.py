@@ -152,6 +152,20 @@ def choose(page: Page, title: str) -> None:
     page.get_by_role("button", name="Start").click()
 
 
+def stop_server(page: Page, url: str) -> None:
+    """By the button of the hub's home page, which does nothing before the page's script is there.
+
+    The script may be lost with whatever else Chromium was loading, see `drawn`: then load it again.
+    """
+    for _ in range(4):
+        visit(page, f"{url}/hub/home")
+        with contextlib.suppress(Error):
+            page.wait_for_function("window._jupyterhub_page_loaded", timeout=WAIT / 2)
+            break
+    page.get_by_role("button", name="Stop My Server").click()
+    expect(page.get_by_role("button", name="Start My Server")).to_be_visible(timeout=2 * WAIT)
+
+
 def new_notebook(page: Page, kernel: str) -> Notebook:
     """A notebook from the launcher."""
     drawn(page, ".jp-Launcher")

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import docker
 import httpx
-from browser import choose, chromium, drawn, log_in, page_of
-from conftest import REPOSITORY, Operator
+from browser import choose, chromium, drawn, log_in, page_of, stop_server
 from playwright.sync_api import Browser
+from terminal import Operator
 from testhost.newcomer import demo as demo_of
 from testhost.newcomer import newcomer
 from testhost.testhost import TestHost
 
 from cyberhubs_lib.contexts import context
 from cyberhubs_lib.proof import check_server
-from cyberhubs_lib.site import Site
+from cyberhubs_lib.site import REPOSITORY, Site
 from cyberhubs_lib.sitefile import load_site
 
 REPEATED = ["00_start_here", "02_prepare_os", "03_prepare_storage", "04_install_docker"]
@@ -79,9 +79,7 @@ def login_to_lab(browser: Browser, url: str) -> float:
         choose(page, "JupyterLab")
         drawn(page, ".jp-Launcher")
         took = time.monotonic() - began
-        page.goto(f"{url}/hub/home")
-        page.get_by_role("button", name="Stop My Server").click()
-        page.get_by_role("button", name="Start My Server").wait_for()
+        stop_server(page, url)
     return took
 
 

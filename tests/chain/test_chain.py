@@ -7,7 +7,18 @@ import sys
 import httpx
 import pytest
 import rehearsal
-from browser import WAIT, Notebook, arrive, choose, drawn, log_in, new_notebook, page_of, visit
+from browser import (
+    WAIT,
+    Notebook,
+    arrive,
+    choose,
+    drawn,
+    log_in,
+    new_notebook,
+    page_of,
+    stop_server,
+    visit,
+)
 from laws import at_work, changed, kill_at_each_cell, kill_when, planned, until
 from playwright.sync_api import expect
 from processes import shown_in_processes
@@ -152,10 +163,8 @@ def test_whoever_has_a_full_home_reads_why_and_goes_on(chain, browser, tmp_path)
         page.screenshot(path=tmp_path / "full.png")
         assert "print(6 * 7)" in server.sh(f"cat {BENS_HOME}/Untitled.ipynb")[1]  # as saved before
 
-        visit(page, f"{url}/hub/home")
-        page.get_by_role("button", name="Stop My Server").click()
-        start = page.get_by_role("button", name="Start My Server")
-        start.click(timeout=4 * WAIT)
+        stop_server(page, url)
+        page.get_by_role("button", name="Start My Server").click()
         choose(page, "JupyterLab")
         arrive(page, f"{url}/user/ben/lab")
         visit(page, f"{url}/user/ben/lab/tree/Untitled.ipynb")
@@ -170,9 +179,7 @@ def test_whoever_has_a_full_home_reads_why_and_goes_on(chain, browser, tmp_path)
         prints(notebook, "print(6 * 9)", "54")
         assert save(page) == ""
         assert "print(6 * 9)" in server.sh(f"cat {BENS_HOME}/Untitled.ipynb")[1]
-        visit(page, f"{url}/hub/home")
-        page.get_by_role("button", name="Stop My Server").click()
-        expect(start).to_be_visible(timeout=2 * WAIT)
+        stop_server(page, url)
 
 
 def test_all_of_it_once_more_by_one_command_changes_nothing(chain):

@@ -4,7 +4,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from browser import WAIT, arrive, choose, drawn, log_in, new_notebook, page_of
+from browser import WAIT, arrive, choose, drawn, log_in, new_notebook, page_of, stop_server
 from playwright.sync_api import expect
 from trial import Person
 
@@ -29,9 +29,7 @@ def picture(page):
 
 def stop_and_log_out(page, url):
     """By the hub's control panel."""
-    page.goto(f"{url}/hub/home")
-    page.get_by_role("button", name="Stop My Server").click()
-    expect(page.get_by_role("button", name="Start My Server")).to_be_visible(timeout=START)
+    stop_server(page, url)
     page.locator("#logout").click()
     expect(page.get_by_text("Sign in with GitHub stand-in")).to_be_visible()
 
