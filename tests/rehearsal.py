@@ -15,14 +15,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(REPOSITORY / "tests"))
+from terminal import Operator
+from testhost.testhost import TestHost
 
-from conftest import Operator  # noqa: E402
-from testhost.testhost import TestHost  # noqa: E402
-
-from cyberhubs_lib.change import operator  # noqa: E402
-from cyberhubs_lib.table import RUNBOOKS, path  # noqa: E402
+from cyberhubs_lib.change import operator
+from cyberhubs_lib.table import RUNBOOKS, path
 
 SITE = """\
 name: rehearsal

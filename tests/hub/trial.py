@@ -13,6 +13,7 @@ from typing import Any
 
 import docker
 import httpx
+from terminal import Done, Operator
 
 from cyberhubs_lib.runs import RUNS
 
@@ -28,10 +29,10 @@ class Demo:
     site: Path
     home: Path  # the directory of the hub's settings
     out: str  # what the first `demo` printed
-    operator: Any  # of tests/conftest.py
+    operator: Operator
     engine: docker.DockerClient
 
-    def cli(self, *words: str) -> Any:
+    def cli(self, *words: str) -> Done:
         """`./cyberhubs WORDS... --site SITE`, which must succeed."""
         done = self.operator.call(
             sys.executable, "-m", "cyberhubs_lib", *words, "--site", str(self.site)

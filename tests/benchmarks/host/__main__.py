@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from conftest import Operator
+from terminal import Operator
 from testhost.relay import Relay
 from testhost.testhost import TestHost
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import Done, Operator
+from terminal import Done, Operator
 from testhost.place import cache
 from testhost.testhost import TestHost
 
