@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from .errors import HostChanged, NotConfirmed, NotConverged, PreconditionFailed
 from .host import Host
@@ -64,59 +64,52 @@ class Plan:
     ) -> Report:
         """Change what differs, read again, and tell. Nothing to do costs no round trip.
 
+        The order is that of the list: what follows something unknown waits until it can be told.
+
         Raises NotConfirmed if something irreversible is to be changed and its name is not in
         `confirm` (names with commas between), HostChanged if the host is not what the plan showed,
         CommandFailed if a change fails, NotConverged if the host, read again, is not as wanted.
         """
         after: dict[int, Actual] = {}
-        while True:
-            pending = [i for i in self.pending if i not in after]
-            if pending:
-                self._apply(pending, after, confirm, progress)
-            if not self.unknown:
-                return self.report(after)
-            self._look_at_unknown()  # perhaps what came before has made them known
+        while rest := self._left(after):
+            self._stop_without_name(rest, confirm)
+            if not after:
+                self._stop_if_changed()
+            now = list(takewhile(lambda i: not isinstance(self.actual[i], Unknown), rest))
+            self._change(now, after, progress)
+            self._look_again(now, rest[len(now) :])
+            if not now and isinstance(self.actual[rest[0]], Unknown):
+                raise PreconditionFailed(
+                    f"{self.title}: {self.resources[rest[0]].label} cannot be told:"
+                    f" {self.actual[rest[0]]}",
+                    expected="the earlier steps applied",
+                    todo="run the cells above (or the runbooks before this one) and plan again",
+                )
+        return self.report(after)
 
-    def _apply(
-        self,
-        pending: list[int],
-        after: dict[int, Actual],
-        confirm: str,
-        progress: Callable[[Report], None],
+    def _left(self, after: dict[int, Actual]) -> list[int]:
+        """What is still to be changed or to be told, in the order of the list."""
+        return sorted(set(self.pending + self.unknown) - set(after))
+
+    def _change(
+        self, now: list[int], after: dict[int, Actual], progress: Callable[[Report], None]
     ) -> None:
         def tell(text: str) -> None:
             report = self.report(after)
             report.title += f" ({text})"
             progress(report)
 
-        self._stop_without_name(pending, confirm)
-        self._stop_if_changed(pending)
-        for _, group in groupby(pending, key=lambda i: _way(self.resources[i])):
+        for _, group in groupby(now, key=lambda i: _way(self.resources[i])):
             positions = list(group)
             states = [(self.resources[i], self.actual[i]) for i in positions]
             items = [(r, a) for r, a in states if not isinstance(a, Unknown)]
             type(items[0][0]).perform(self.host, items, tell)
             after.update({i: None for i in positions})
             progress(self.report(after))
-        self._look_again(pending)
 
-    def _look_at_unknown(self) -> None:
-        unknown = self.unknown
-        now = look(self.host, [self.resources[i] for i in unknown])
-        for i, actual in zip(unknown, now, strict=True):
-            self.actual[i] = actual
-        still = self.unknown
-        if still and len(still) == len(unknown):
-            raise PreconditionFailed(
-                f"{self.title}: {self.resources[still[0]].label} cannot be told:"
-                f" {self.actual[still[0]]}",
-                expected="the earlier steps applied",
-                todo="run the cells above (or the runbooks before this one) and plan again",
-            )
-
-    def _stop_without_name(self, pending: list[int], confirm: str) -> None:
+    def _stop_without_name(self, rest: list[int], confirm: str) -> None:
         typed = confirm.split(",")
-        named = [i for i in pending if self.resources[i].irreversible]
+        named = [i for i in self.pending if i in rest and self.resources[i].irreversible]
         for i in named:
             if self.resources[i].irreversible not in typed:
                 names = ",".join(self.resources[i].irreversible for i in named)
@@ -126,7 +119,8 @@ class Plan:
                     todo=f"look at the plan; if it is right, run again with -p confirm {names}",
                 )
 
-    def _stop_if_changed(self, pending: list[int]) -> None:
+    def _stop_if_changed(self) -> None:
+        pending = self.pending
         now = look(self.host, [self.resources[i] for i in pending])
         for i, actual in zip(pending, now, strict=True):
             if not _same(actual, self.actual[i]):
@@ -137,10 +131,14 @@ class Plan:
                     todo="run the plan's cell again and look at what it shows",
                 )
 
-    def _look_again(self, pending: list[int]) -> None:
-        now = look(self.host, [*(self.resources[i] for i in pending), *self.later])
-        self.later_actual = now[len(pending) :]
-        for i, actual in zip(pending, now[: len(pending)], strict=True):
+    def _look_again(self, changed: list[int], waiting: list[int]) -> None:
+        """Prove what was changed, and see what waited for it as it is now."""
+        read = [self.resources[i] for i in changed + waiting]
+        now = look(self.host, [*read, *self.later])
+        self.later_actual = now[len(read) :]
+        for i, actual in zip(waiting, now[len(changed) :], strict=False):
+            self.actual[i] = actual
+        for i, actual in zip(changed, now, strict=False):
             wanted = self.resources[i].wanted
             if isinstance(actual, Unknown) or difference(actual, wanted):
                 raise NotConverged(

@@ -26,6 +26,10 @@ class Manager:
     state: str
 
 
+# Names may follow, and are installed; configuration files that were edited stay
+UPGRADE = (
+    f"{APT} -o Dpkg::Options::=--force-confold --no-install-recommends --with-new-pkgs upgrade"
+)
 APT_GET = Manager(
     f"{APT} --no-install-recommends install",
     "dpkg-query -W -f '${db:Status-Status}' {} 2>/dev/null || :",
@@ -79,38 +83,6 @@ class PackageIndex(Resource):
 
 
 @dataclass(frozen=True)
-class Updates(Resource):
-    """Updates of what is installed, within the release; new kernels are new packages."""
-
-    label: str = "updates"
-
-    @property
-    def wanted(self) -> State:  # type: ignore[override]
-        """None left."""
-        return {"waiting": "0 packages"}
-
-    def question(self) -> str:
-        """What an upgrade would do; simulated, as anybody may."""
-        return (
-            "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || exit 9\n"
-            f'[ -n "$({NEWER})" ] || exit 0\n'
-            "apt-get -q -s -o Debug::NoLocking=true --with-new-pkgs upgrade"
-        )
-
-    def parse(self, answer: Result) -> State:
-        """The number of packages that would be installed anew."""
-        if answer.code == 9:
-            raise Unknown("the package index was never read")
-        if answer.code:
-            raise Unknown("apt cannot plan an upgrade: " + answer.out.strip()[-200:])
-        return {"waiting": f"{len(re.findall(r'^Inst ', answer.out, re.M))} packages"}
-
-    def change(self, was: State) -> str:
-        """Install them; configuration files that were edited stay."""
-        return f"{APT} -o Dpkg::Options::=--force-confold --with-new-pkgs upgrade"
-
-
-@dataclass(frozen=True)
 class Package(Resource):
     """One package; neighbours are installed in one transaction."""
 
@@ -147,8 +119,43 @@ class Package(Resource):
 
     @classmethod
     def change_all(cls, items: Sequence[tuple[Resource, State]]) -> str:
-        """One transaction for all; they are of one host, so of one manager."""
+        """One transaction for all, apt's updates among them; one host has one manager."""
         packages = [resource for resource, _ in items if isinstance(resource, Package)]
         places = " ".join("{}" for _ in packages)
-        install = sh(f"{packages[0].manager.install} {places}", *[p.name for p in packages])
-        return "\n".join([install, *[p.after for p in packages if p.after]])
+        how = packages[0].manager.install if len(packages) == len(items) else UPGRADE
+        command = sh(f"{how} {places}", *[p.name for p in packages])
+        return "\n".join([command, *[p.after for p in packages if p.after]])
+
+
+@dataclass(frozen=True)
+class Updates(Resource):
+    """Updates of what is installed, within the release; new kernels are new packages."""
+
+    label: str = "updates"
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """None left."""
+        return {"waiting": "0 packages"}
+
+    def question(self) -> str:
+        """What an upgrade would do; simulated, as anybody may."""
+        return (
+            "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || exit 9\n"
+            f'[ -n "$({NEWER})" ] || exit 0\n'
+            "apt-get -q -s -o Debug::NoLocking=true --with-new-pkgs upgrade"
+        )
+
+    def parse(self, answer: Result) -> State:
+        """The number of packages that would be installed anew."""
+        if answer.code == 9:
+            raise Unknown("the package index was never read")
+        if answer.code:
+            raise Unknown("apt cannot plan an upgrade: " + answer.out.strip()[-200:])
+        return {"waiting": f"{len(re.findall(r'^Inst ', answer.out, re.M))} packages"}
+
+    def change(self, was: State) -> str:
+        """Install them."""
+        return self.change_all([(self, was)])
+
+    change_all = Package.change_all

@@ -51,6 +51,8 @@ class DnfUpdates(Updates):
         """Install them; rpm itself keeps configuration files that were edited."""
         return f"{DNF_COMMAND} upgrade"
 
+    change_all = Resource.change_all  # dnf's upgrade installs nothing new that is named
+
 
 @dataclass(frozen=True)
 class Epel(Resource):

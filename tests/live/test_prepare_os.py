@@ -55,11 +55,18 @@ def listen(server):
     raise AssertionError("nothing listens")
 
 
+def transactions(server):
+    """How often packages were changed, as apt keeps book of it."""
+    return int(server.sh("cat /var/log/apt/history.log | grep -c ^Start-Date")[1])
+
+
 def test_the_plan_names_what_would_be_closed(operator, server, site, before):
     listen(server)
     assert [answers(server, port) for port in (80, 8081, 8082)] == [True] * 3
+    began = transactions(server)
     done = operator.papermill("02_prepare_os", site=site)
     assert done.code == 0, done.out
+    assert transactions(server) == began + 1
     again = operator.papermill("02_prepare_os", site=site)
     assert again.rows("changed") == []
     assert again.meta["round_trips"] <= 3

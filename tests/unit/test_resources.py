@@ -269,6 +269,10 @@ def test_packages_are_one_transaction():
     script = Package.change_all([(Package("a"), None), (Package("b"), None)])
     assert script.count("apt-get") == 1
     assert script.endswith("install a b")
+    plan = [(Updates(), {"waiting": "2 packages"}), (Package("a"), None), (TimeService(), None)]
+    script = Updates.change_all(plan)
+    assert script.count("apt-get") == 1
+    assert "upgrade a systemd-timesyncd\n" in script
 
 
 def test_what_neighbours_need_after_their_change_is_done_once():

@@ -152,6 +152,24 @@ def test_unknown_becomes_known_by_an_earlier_change():
     assert machine.state == {"a": "1", "later": "2"}
 
 
+def test_what_follows_an_unknown_waits_until_it_is_told():
+    machine = Machine(a="0", b="0")
+    machine.unknown.add("later")
+    p = plan(machine, Thing("a", "1"), Thing("later", "2"), Thing("b", "3"))
+    assert [r.status for r in p.apply().rows] == ["changed", "changed", "changed"]
+    puts = [line for script, _ in machine.host.log for line in script.split("\n") if "put" in line]
+    assert puts == ["put a 1", "put later 2", "put b 3"]
+    assert machine.host.round_trips == 6  # look twice; change and look again, and once more
+
+
+def test_nothing_behind_an_unknown_is_touched_if_it_stays_so():
+    machine = Machine(b="0")
+    machine.unknown.add("a")
+    with pytest.raises(PreconditionFailed, match="thing a cannot be told: no engine"):
+        plan(machine, Thing("a", "1"), Thing("b", "1")).apply()
+    assert machine.state == {"b": "0"}
+
+
 def test_unknown_that_stays_unknown_stops_the_apply():
     machine = Machine()
     machine.unknown.add("b")
