@@ -15,7 +15,7 @@ from .change import BUSY, FOLDER, Holder, as_unit, me, parse_holder
 from .errors import CommandFailed, HostBusy, PreconditionFailed
 from .facts import Facts, parse_facts, question
 from .shell import keep_secret, mask
-from .ssh import Ssh, kept
+from .ssh import Ssh
 from .transport import Local, Result, Transport
 
 PASSWORD_VARIABLE = "CYBERHUBS_SUDO_PASSWORD"
@@ -33,6 +33,7 @@ class Host:
     service_user: str = ""  # of the site; "" is the login user
     seconds: float = 0.0  # spent waiting for this host
     root: bool = True  # whether scripts run as root if not told otherwise
+    known: dict[str, Facts] = field(default_factory=dict)  # by service user, until an apply
     _password: str = field(default="", repr=False)
 
     @property
@@ -52,13 +53,17 @@ class Host:
 
     @cached_property
     def facts(self) -> Facts:
-        """What this machine is: one round trip, once."""
+        """What this machine is: one round trip, for all runbooks of a row until one applies."""
         asked = [question(self.service_user)]
-        facts = self.facts = parse_facts(self.batch(asked, root=False)[0].out)
+        facts = self.known.get(self.service_user)
+        if facts is None:
+            facts = parse_facts(self.batch(asked, root=False)[0].out)
+        self.facts = facts
         if self.root and facts.sudo == "password" and facts.docker_cli and not facts.docker:
             as_root = parse_facts(self.batch(asked)[0].out)  # this account may not ask Docker
             names = ("docker", "docker_root", "docker_gid", "compose")
             facts = replace(facts, **{name: getattr(as_root, name) for name in names})
+        self.known[self.service_user] = facts
         return facts
 
     def run(self, script: str, root: bool | None = None) -> Result:
@@ -195,13 +200,21 @@ def failed(script: str, result: Result) -> CommandFailed:
     )
 
 
+_met: dict[tuple[str, str | None, bool], Host] = {}
+
+
 def connect(
     target: str, identity_file: str | None = None, accept_new: bool = False, again: bool = False
 ) -> Host:
     """The host called `target`: localhost, user@name:port, or an alias of ~/.ssh/config.
 
-    `again`: by the connection that this process has to it already, if there is one.
+    `again`: by the connection that this process has to it already, if that is still alive, and with
+    the facts that were read since the last change.
     """
-    if target in LOCAL:
-        return Host(Local())
-    return Host((kept if again else Ssh)(target, identity_file, accept_new))
+    key = target, identity_file, accept_new
+    if again and key in _met and _met[key].transport.alive:
+        return Host(_met[key].transport, known=_met[key].known)
+    host = Host(Local() if target in LOCAL else Ssh(*key))
+    if again:
+        _met[key] = host
+    return host

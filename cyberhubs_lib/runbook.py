@@ -95,6 +95,8 @@ class Run:
                 expected="run.requirements() first",
                 todo="run the cells under `Before you start`, then this one",
             )
+        if plan.pending or plan.unknown:
+            self.host.known.clear()  # the next runbook reads the facts anew
         live = Live(plan.report())
         following = self._from(step)[1:]
         plan.later = self._resources(following)

@@ -48,6 +48,11 @@ class Ssh:
             load_known_hosts(hop)
             hop.client.set_missing_host_key_policy(KeyPolicy(accept_new))
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is a connection."""
+        return bool(self.connection.is_connected)
+
     def open(self) -> paramiko.Transport:
         """The live connection; opened if it is not yet."""
         if self.connection.is_connected:
@@ -90,17 +95,6 @@ class Ssh:
     def close(self) -> None:
         """Close the connection; the next script opens a new one (with fresh group membership)."""
         self.connection.close()
-
-
-_kept: dict[tuple[str, str | None, bool], Ssh] = {}
-
-
-def kept(target: str, identity_file: str | None = None, accept_new: bool = False) -> Ssh:
-    """The connection that this process has already, if it is still alive; otherwise a new one."""
-    key = (target, identity_file, accept_new)
-    if key not in _kept or not _kept[key].connection.is_connected:
-        _kept[key] = Ssh(*key)
-    return _kept[key]
 
 
 def _send(channel: paramiko.Channel, data: bytes) -> None:

@@ -30,6 +30,10 @@ class Transport(Protocol):
 
     name: str
 
+    @property
+    def alive(self) -> bool:
+        """Whether the next script needs no new connection."""
+
     def run(self, script: str, become: str | None = None, password: str = "") -> Result:
         """Run `script`; `become` is None or "sudo"."""
 
@@ -55,6 +59,7 @@ class Local:
     """This machine."""
 
     name = "localhost"
+    alive = True
 
     def run(self, script: str, become: str | None = None, password: str = "") -> Result:
         """Run `script` in a shell of this machine."""
@@ -74,6 +79,7 @@ class Fake:
     """A machine that is just a function: script -> Result or text; for tests."""
 
     name = "fake"
+    alive = True
 
     def __init__(self, answer: Callable[[str], Result | str]):
         self.answer = answer

@@ -58,14 +58,14 @@ def test_the_next_run_goes_on(row):
     assert "changed" in records["04_install_docker"].summary()
 
 
-def test_nothing_to_do_takes_one_connection_and_three_round_trips_each(row):
+def test_nothing_to_do_takes_one_connection_and_three_round_trips_at_most(row):
     done, records, connections = row.run("00", "02", "03", "04", device=row.server.device)
     assert done.code == 0, done.out
     assert connections == 1
-    assert len(records) == 4
+    trips = {name: list(r.reports())[-1]["round_trips"] for name, r in records.items()}
+    assert list(trips.values()) == [3, 2, 2, 2]  # the facts are those of the first
     for record in records.values():
         assert "changed" not in record.summary()
-        assert list(record.reports())[-1]["round_trips"] <= 3
         cells = [c for c in record.read().cells if c.cell_type == "code"]
         assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cyberhubs_lib.errors import CommandFailed, CyberhubsError, Unsupported
 from cyberhubs_lib.facts import parse_facts
-from cyberhubs_lib.host import Host
+from cyberhubs_lib.host import Host, connect
 from cyberhubs_lib.recipes.recipe import supported
 from cyberhubs_lib.shell import keep_secret
 from cyberhubs_lib.transport import Fake, Local, Result, interpreter
@@ -44,6 +44,20 @@ def test_batch_keeps_answers_apart():
     one, two, three = host.batch(["echo a; echo b >&2", "exit 3", ""])
     assert (one.out, two.code, three) == ("a\nb\n", 3, Result(0, ""))
     assert host.round_trips == 1
+
+
+def test_the_next_runbook_of_a_row_knows_the_facts_until_something_is_applied():
+    first = connect("localhost", again=True)
+    assert first.facts.kernel
+    second = connect("localhost", again=True)
+    assert (second.facts, second.round_trips) == (first.facts, 0)
+    second.service_user = "astro"  # of another site: another question
+    assert connect("localhost", again=True).facts == first.facts
+    second.known.clear()  # as an apply does
+    third = connect("localhost", again=True)
+    assert third.facts.kernel
+    assert third.round_trips == 1
+    assert connect("localhost").known == {}
 
 
 def test_questions_cannot_eat_the_script():

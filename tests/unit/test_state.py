@@ -6,6 +6,7 @@ import pytest
 
 from cyberhubs_lib.change import HOLDER
 from cyberhubs_lib.errors import HostChanged, NotConfirmed, NotConverged, PreconditionFailed
+from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.host import Host
 from cyberhubs_lib.params import Params
 from cyberhubs_lib.plan import Plan
@@ -114,6 +115,20 @@ def test_the_last_look_of_a_step_serves_the_plans_that_follow():
     assert machine.state == {"a": "1", "b": "2"}
     assert run.plan("one").rows[0].status == "ok"
     assert machine.host.round_trips == 8  # what lies behind is asked anew
+
+
+def test_only_what_may_have_changed_the_facts_makes_them_old():
+    machine = Machine(a="1")
+    run = Run("test", machine.host, Site(), Params(), Recipe(steps={"one": [Thing("a", "1")]}))
+    machine.host.known[""] = parse_facts("")
+    run.plan("one")
+    run.apply("one")
+    assert machine.host.known
+    machine.state["a"] = "0"
+    run = Run("test", machine.host, Site(), Params(), run.recipe)
+    run.plan("one")
+    run.apply("one")
+    assert not machine.host.known
 
 
 def test_a_host_that_changed_meanwhile_stops_the_apply():

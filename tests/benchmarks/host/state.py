@@ -25,7 +25,7 @@ from cyberhubs_lib.resources.mounts import Mount
 from cyberhubs_lib.resources.packages import Package
 from cyberhubs_lib.resources.services import Service
 from cyberhubs_lib.site import Site
-from cyberhubs_lib.state import Resource
+from cyberhubs_lib.state import Resource, difference, look
 
 State = dict[str, Any]
 
@@ -86,9 +86,10 @@ def _directory(directory: Directory, facts: Facts) -> State:
 
 
 def _sysctls(host: Host, settings: list[Sysctl]) -> State:
-    """One file. A value that the host exceeds already stays: ours never lowers one."""
+    """One file, with what the next boot would not set by itself; ours lowers no value."""
     lines = []
-    for one in settings:
-        has = host.read(f"cat /proc/sys/{one.key.replace('.', '/')}", root=False)
-        lines.append(f"{one.key} = {max(one.at_least, int(has))}\n")
+    for one, has in zip(settings, look(host, settings), strict=True):
+        assert isinstance(has, dict), has
+        if "boot" in difference(has, one.wanted):
+            lines.append(f"{one.key} = {max(one.at_least, int(has['value']))}\n")
     return {"path": SYSCTL_FILE, "mode": "644", "content": "".join(lines)}
