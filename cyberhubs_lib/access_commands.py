@@ -45,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     one.add_argument("--from", dest="file", default="", help="a file with one login a line (wlist)")
     one.add_argument("--on-close", choices=["allow", "review"], default="allow")
     one.add_argument("--confirm", action="store_true")
-    one.add_argument("--site", default="demo")
+    one.add_argument("--site", required=True, help="demo for the hub of ./cyberhubs demo")
     one.set_defaults(do=access)
 
 

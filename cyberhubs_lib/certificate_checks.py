@@ -116,7 +116,7 @@ def served_checks(site: Site, pair: Pair | None) -> list[Check]:
         to = reply.headers.get("location", "")
         return to == f"{site.public_url}/hub/", f"HTTP {reply.status_code}"
 
-    logs = "`./cyberhubs hub logs` shows what the front door says"
+    logs = f"`./cyberhubs hub logs --site {site.name}` shows what the front door says"
     mine = pair.chain[0] if pair else None
     checks = [
         check(FIRST, of(lambda c: (True, called(c.issuer))), "any authority", logs),
@@ -156,7 +156,8 @@ def _todo_trust(site: Site) -> str:
 def _todo_time(site: Site) -> str:
     if site.certificate_mode == "own":
         return "get a new one, put it into chain_file and key_file, run this runbook again"
-    return "it should have been renewed long ago: `./cyberhubs hub logs` shows why it was not"
+    logs = f"`./cyberhubs hub logs --site {site.name}`"
+    return f"it should have been renewed long ago: {logs} shows why it was not"
 
 
 def trust_of(site: Site, root: str = "") -> ssl.SSLContext:

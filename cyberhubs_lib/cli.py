@@ -8,7 +8,7 @@ import sys
 
 from . import access_commands, demo, drift
 from .compose import REMOVE_NETWORKS, REMOVE_SERVERS, compose
-from .errors import CyberhubsError, LocalFileError
+from .errors import CyberhubsError, LocalFileError, SettingsError
 from .host import PASSWORD_VARIABLE
 from .machine import hub_machine, machine
 from .params import describe
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("hub", help="the running service of a site")
     one.add_argument("action", choices=HUB_COMMANDS, help="down also ends everybody's servers")
-    one.add_argument("--site", default="demo")
+    one.add_argument("--site", required=True, help="demo for the hub of ./cyberhubs demo")
     one.set_defaults(do=_hub)
 
     access_commands.add_parser(commands)
@@ -119,7 +119,16 @@ def _ask_password(site_name: str, target: str) -> None:
 def _up(args: argparse.Namespace) -> int:
     site = load_site(args.site)
     _ask_password(args.site, "")
-    given = {**parse_parameters(args.p), "site": args.site, "dry_run": args.dry_run}
+    given = parse_parameters(args.p)
+    if "site" in given:
+        raise SettingsError(
+            f"-p site {given['site']} beside --site {args.site}",
+            expected="one site",
+            todo="leave out -p site",
+        )
+    given["site"] = args.site
+    if args.dry_run:
+        given["dry_run"] = True
     run_and_tell(["00_start_here", *drift.site_runbooks(site)], given)
     return 0
 

@@ -41,7 +41,7 @@ CELL = "import os; print(6 * 7, os.getuid(), os.getgid())"
 def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
     """Rows for the report; a row that failed says what was seen instead."""
     tls = trust_of(site, _own_root(host, site))
-    rows = [_row("the public address answers", "yes", lambda: _answers(site, tls))]
+    rows = [_row(site, "the public address answers", "yes", lambda: _answers(site, tls))]
     if rows[0].status == "failed":
         return rows
     rows += _login(site, tls)
@@ -50,15 +50,17 @@ def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
         strangers = [one["login"] for one in found["logins"]
                      if not one["allowed"] and not _as_a_member(site, one)]  # fmt: skip
         for person in [one["login"] for one in found["logins"] if one["allowed"]][:1]:
-            rows.append(_row(f"{person} logs in", "welcome", lambda p=person: log_in(site, p, tls)))
+            rows.append(
+                _row(site, f"{person} logs in", "welcome", lambda p=person: log_in(site, p, tls))
+            )
         for stranger in strangers:
             label = f"{stranger} is refused"
-            rows.append(_row(label, "403", lambda s=stranger: log_in(site, s, tls)))
+            rows.append(_row(site, label, "403", lambda s=stranger: log_in(site, s, tls)))
     path = f"{site.directory(facts.home)}/secrets/check_token"
     token = keep_secret(host.read(sh("cat {}", path)).strip())
     printed = f"42 {site.uid} {site.gid}"
     rows.append(
-        _row("a cell in a new server prints", printed, lambda: first_cell(site, token, tls))
+        _row(site, "a cell in a new server prints", printed, lambda: first_cell(site, token, tls))
     )
     return rows
 
@@ -67,11 +69,11 @@ def _login(site: Site, tls: ssl.SSLContext) -> list[Row]:
     if site.login.provider == "password":
         asked = ("the login page asks for", "name and password")
         return [
-            _row(*asked, lambda: _form(site, tls)),
-            _row("a wrong password is refused", "403", lambda: wrong_password(site, tls)),
+            _row(site, *asked, lambda: _form(site, tls)),
+            _row(site, "a wrong password is refused", "403", lambda: wrong_password(site, tls)),
         ]
     wanted = _login_url(site, tls)
-    return [_row("the login leads to", wanted, lambda: _leads_to(site, tls, wanted))]
+    return [_row(site, "the login leads to", wanted, lambda: _leads_to(site, tls, wanted))]
 
 
 def _form(site: Site, tls: ssl.SSLContext) -> str:
@@ -96,14 +98,14 @@ def _as_a_member(site: Site, one: dict[str, Any]) -> bool:
     return one["rule"] != "blocked" and bool(all_mine & set(site.login.organizations))
 
 
-def _row(label: str, wanted: str, look) -> Row:  # type: ignore[no-untyped-def]
+def _row(site: Site, label: str, wanted: str, look) -> Row:  # type: ignore[no-untyped-def]
     try:
         found = look()
     except (httpx.HTTPError, WebSocketException, OSError, LookupError, ValueError) as error:
         found = f"{type(error).__name__}: {error}"[:300]
     good = found == wanted
-    note = "" if good else "`./cyberhubs hub logs` shows what the services say"
-    return Row(label, found, wanted, "ok" if good else "failed", note)
+    logs = f"`./cyberhubs hub logs --site {site.name}` shows what the services say"
+    return Row(label, found, wanted, "ok" if good else "failed", "" if good else logs)
 
 
 def _own_root(host: Host, site: Site) -> str:

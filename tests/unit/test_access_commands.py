@@ -8,7 +8,7 @@ from cyberhubs_lib.errors import SettingsError
 
 
 def named(*words):
-    return _named(parser().parse_args(["access", "allow", *words]))
+    return _named(parser().parse_args(["access", "allow", *words, "--site", "demo"]))
 
 
 def test_an_old_list_is_taken_over(tmp_path):

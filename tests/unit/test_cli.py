@@ -1,4 +1,4 @@
-"""Trouble on the operator's own machine is one message too."""
+"""The command line: what it refuses, and trouble on the operator's own machine."""
 
 import errno
 import os
@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from cyberhubs_lib import cli
 from cyberhubs_lib.cli import main
 from cyberhubs_lib.errors import LocalFileError
 from cyberhubs_lib.runs import RUNS
@@ -59,3 +60,39 @@ def test_what_to_do_about_it(number, todo):
     error = LocalFileError(OSError(number, os.strerror(number), "/home/me/runs"))
     assert error.found == f"{os.strerror(number)}: /home/me/runs"
     assert todo in error.todo
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """What `up` would have handed to the runbooks."""
+    found = []
+    monkeypatch.setattr(cli, "run_and_tell", lambda names, parameters: found.append(parameters))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "dry"),
+    [
+        ([], None),
+        (["--dry-run"], True),
+        (["-p", "dry_run", "true"], "true"),
+        (["--dry-run", "-p", "dry_run", "false"], True),
+    ],
+)
+def test_a_dry_run_is_dry_however_it_is_asked_for(given, words, dry):
+    assert main(["up", "--site", "demo", *words]) == 0
+    assert given[0].get("dry_run") == dry
+
+
+def test_up_takes_one_site(given, capsys):
+    assert main(["up", "--site", "demo", "-p", "site", "other"]) == 1
+    assert "-p site other beside --site demo" in capsys.readouterr().err
+    assert given == []
+
+
+@pytest.mark.parametrize("words", [["hub", "down"], ["access", "allow", "ada"]])
+def test_a_command_for_a_hub_names_its_site(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert "--site" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """What README and book tell people to type exists."""
 
+import json
 import re
 import shlex
 
@@ -16,8 +17,12 @@ LAUNCHER = {"setup", "test"}  # done by the launcher itself: tests/unit/test_lau
 
 
 def commands():
-    for page in PAGES:
-        for found in TYPED.findall(page.read_text()):
+    for page in [*PAGES, *sorted((REPOSITORY / "runbooks").glob("*.ipynb"))]:
+        text = page.read_text()
+        if page.suffix == ".ipynb":
+            cells = json.loads(text)["cells"]
+            text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        for found in TYPED.findall(text):
             yield page.name, found.strip()
 
 

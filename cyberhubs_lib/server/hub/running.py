@@ -50,11 +50,11 @@ def wait_until_stopped(
         if login in held():
             raise ValueError(
                 f"{login}'s server runs and waits for a confirmation, so the files stay: first"
-                " `./cyberhubs access apply --confirm`, then this again"
+                " `./cyberhubs access apply --confirm --site SITE`, then this again"
             )
         if time.monotonic() > end:
             raise ValueError(
                 f"{login}'s server still runs, so the files stay: stop it on the hub's page"
-                " Admin, then this again; `./cyberhubs hub logs` tells why it does not end"
+                " Admin, then this again; `./cyberhubs hub logs --site SITE` tells why it does not end"
             )
         time.sleep(0.3)
