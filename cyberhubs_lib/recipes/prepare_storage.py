@@ -34,6 +34,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     docker = _docker(volumes[0].mount, params) if volumes and site.storage.docker_data else []
     return Recipe(
         requirements=[
+            *_strange(params.confirm, [volume.device for volume in made]),
             *[check for volume in volumes for check in _fit(volume)],
             *([] if volumes else [_judge(root, hard=False)]),
             *([_movable(docker)] if docker else []),
@@ -66,6 +67,19 @@ def _volumes(site: Site, params: StorageParams) -> list[Volume]:
         first = volumes[0] if volumes else Volume(mount=site.data_root)
         volumes[:1] = [first.model_copy(update={"device": params.device})]
     return volumes
+
+
+def _strange(confirm: str, devices: list[str]) -> list[Check]:
+    """Who confirms a disk that no volume names believes that it will be used."""
+    names = ", ".join(name for name in confirm.split(",") if name and name not in devices)
+    if not names:
+        return []
+    return [
+        Check("confirm", "true", lambda a: (False, names),
+              " or ".join(devices) or "a disk that the site file names",
+              "write the same name into storage.volumes of the site file (or -p device): a disk that"
+              " is only confirmed is not used"),
+    ]  # fmt: skip
 
 
 def _xfs(volumes: list[Volume]) -> bool:

@@ -8,12 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cyberhubs_lib.errors import SettingsError
+from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.params import StorageParams, check
+from cyberhubs_lib.recipes.prepare_storage import recipe
 from cyberhubs_lib.resources import fstab
 from cyberhubs_lib.resources.disks import Filesystem, look, parse_disk, usable
 from cyberhubs_lib.resources.docker_data import DockerData, movable
 from cyberhubs_lib.resources.docker_move import Restarted, fits
 from cyberhubs_lib.resources.mounts import Mount, is_free, judged
+from cyberhubs_lib.site import Site
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.state import Unknown
 from cyberhubs_lib.transport import Result
@@ -321,3 +324,22 @@ def test_volumes_differ(tmp_path, key):
     file.write_text(f"storage:\n  volumes: {TWICE[key]}\n")
     with pytest.raises(SettingsError, match=f"give each volume a {key} of its own"):
         load_site(str(file))
+
+
+@pytest.mark.parametrize(
+    ("disk", "confirm", "refused"),
+    [
+        ("", "", None),
+        ("/dev/vdb", "/dev/vdb", None),
+        ("/dev/vdb", "", None),
+        ("", "/dev/vdb", "a disk that the site file names"),
+        ("/dev/vdb", "/dev/vdb,/dev/vdc", "/dev/vdb"),
+    ],
+)
+def test_a_disk_that_is_only_confirmed_is_not_used_silently(disk, confirm, refused):
+    site = Site(storage={"volumes": [{"device": disk}] if disk else []})
+    facts = parse_facts("id=debian\nversion=13\narch=x86_64\n")
+    made = recipe(facts, site, StorageParams(confirm=confirm)).requirements
+    rows = {c.label: c.row(Result(0)) for c in made if c.label == "confirm"}
+    assert [row.wanted for row in rows.values()] == ([refused] if refused else [])
+    assert {row.status for row in rows.values()} <= {"failed"}
