@@ -33,8 +33,8 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         steps={
             "lists": lists,
             "window": [OpenWindow(until, asked.on_close, ask)] if asked.open_until else [],
-            "files": _files(asked, ask),
             "servers": [Confirmed(ask)] if asked.stop_servers else [],
+            "files": _files(asked, ask),  # of nobody whose server still waits for that
         },
         checks=[*_explained(asked, ask), *_healthy(ask)],
     )
