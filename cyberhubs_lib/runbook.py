@@ -27,6 +27,15 @@ from .report import Report, Row
 from .site import Site
 from .state import Actual, Resource, parse
 
+# how a login becomes root, in words
+SUDO = {
+    "root": "is root",
+    "free": "sudo without a password",
+    "password": "sudo with a password",
+    "refused": "may not use sudo",
+    "missing": "there is no sudo",
+}
+
 
 class Run:
     """One runbook on one host. After a failed cell it refuses to go on until started again."""
@@ -48,7 +57,7 @@ class Run:
             "processors": str(f.cpus),
             "memory": f"{f.memory_mib / 1024:.1f} GiB",
             "free on /": f"{f.root_free_gib} GiB",
-            "login": f"{f.user} (sudo: {f.sudo})",
+            "login": f"{f.user} ({SUDO.get(f.sudo, f.sudo)})",
             "Docker": f.docker or ("installed, not running" if f.docker_cli else "none"),
             **({"SELinux": f.selinux} if f.selinux else {}),
         }

@@ -39,7 +39,7 @@ def test_00_tells_what_the_host_is(operator, server):
     done = again(operator, server, "00_start_here")
     found = {row["label"]: row["was"] for row in done.reports["The host"]["rows"]}
     assert "Debian GNU/Linux 13" in found["system"]
-    assert found["login"] == "debian (sudo: free)"
+    assert found["login"] == "debian (sudo without a password)"
 
 
 def test_02_dry_run_shows_and_changes_nothing(operator, server):

@@ -182,7 +182,7 @@ def test_nothing_is_hidden_unless_asked():
 
 def test_host_of_the_run_and_account_behind_an_alias_are_hidden(tmp_path):
     site = Site.model_validate({"docs": {"hide": ["logins", "hosts"]}})
-    rows = [Row("login", "carol (sudo: free)"), Row("at", "carol@other.example.org")]
+    rows = [Row("login", "carol (sudo without a password)"), Row("at", "carol@other.example.org")]
     nb = executed(*rows, given='host = "other.example.org"')
     nb.metadata["papermill"]["parameters"] = {"host": "other.example.org"}
     shown = text(page(STEM, "mine", site, keep(nb, tmp_path)))
