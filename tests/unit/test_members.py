@@ -1,12 +1,6 @@
-"""Members of an organisation: what GitHub answers, what is written down, when it is asked again."""
+"""Members of an organisation at the door: what is written down, and when it is asked again."""
 
-import asyncio
-import json
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import ask_again
 import ledger
@@ -15,146 +9,14 @@ from access import Rules, decide
 from ask_again import AskAgain
 from clock import Clock
 from door import Door
+from github_in_memory import ORGANIZATIONS, github_of, run, serving
 from lists import read
 from members import Answer
-from organizations import ask
 from tornado.httpclient import HTTPError
 
-from cyberhubs_lib.rendered import SERVER
-
-sys.path.insert(0, str(SERVER / "standin"))
-import oauth
-import standin
-
-ORGANIZATIONS = ("institute", "survey:pipeline")
 RULES = Rules(organizations=ORGANIZATIONS, hours=24)
-PEOPLE = [
-    {"login": "mia", "id": 1, "organizations": ["institute"]},
-    {"login": "pia", "id": 2, "organizations": ["survey:pipeline"]},
-    {"login": "sue", "id": 3, "organizations": ["survey", "survey:other"]},
-    {"login": "max", "id": 4},
-]
-
-
-@pytest.fixture
-def serve():
-    """Start a server with a handler; its address."""
-    running = []
-
-    def start(handler):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        running.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server in running:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture
-def github(serve):
-    """The stand-in: its API, and a way to a token."""
-    known = oauth.Standin("app", "canary", PEOPLE)
-
-    class Handler(standin.Handler):
-        standin = known
-
-    api = f"{serve(Handler)}/api/v3"
-
-    def token(login, scope="read:org"):
-        code = known.give_code(login, {"redirect_uri": "http://hub/cb", "scope": scope})
-        form = {"client_id": "app", "client_secret": "canary", "code": code}
-        return known.exchange(form)["access_token"]
-
-    return api, token
-
-
-def run(coroutine):
-    """In a thread: where Playwright was used this one has a loop for ever."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, coroutine).result()
-
-
-def answer_of(api, login, token):
-    return run(ask(api, ORGANIZATIONS, login, token))
-
-
-@pytest.mark.parametrize(
-    ("login", "member"),
-    [("mia", "institute"), ("pia", "survey:pipeline"), ("sue", ""), ("max", "")],
-)
-def test_github_says_who_belongs_to_what(github, login, member):
-    api, token = github
-    answer = answer_of(api, login, token(login))
-    denied = set() if member == "institute" else {"institute"} | ({"survey:pipeline"} - {member})
-    assert answer == Answer(member, frozenset(denied))
-
-
-def test_nobody_is_a_member_by_somebody_elses_name(github):
-    api, token = github
-    assert answer_of(api, "pia", token("max")).member == ""
-
-
-def test_a_token_without_the_scope_says_nothing(github):
-    api, token = github
-    answer = answer_of(api, "mia", token("mia", "user:email"))
-    assert (answer.member, answer.denied) == ("", frozenset())
-    assert "at least read:org" in answer.doubts[0]
-
-
-RESTRICTED = (
-    "Although you appear to have the correct authorization credentials, the `institute`"
-    " organization has enabled OAuth App access restrictions, meaning that data access to"
-    " third-parties is limited."
-)
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "doubt"),
-    [
-        (403, json.dumps({"message": RESTRICTED}), "an owner of institute allows it"),
-        (403, json.dumps({"message": "Resource protected by organization SAML enforcement."}),
-         "answers 403 Resource protected"),
-        (401, json.dumps({"message": "Bad credentials"}), "no longer takes the token"),
-        (500, "<html>", "answers 500"),
-        (200, "[]", "answers 200"),
-        (302, "", "answers 302"),
-    ],
-)  # fmt: skip
-def test_other_answers_are_neither_yes_nor_no(serve, status, body, doubt):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *args):
-            pass
-
-    answer = answer_of(serve(Handler), "mia", "x")
-    assert (answer.member, answer.denied) == ("", frozenset())
-    assert answer.doubts[0].startswith("institute: ")
-    assert doubt in answer.doubts[0]
-
-
-def test_github_away_is_neither_yes_nor_no():
-    answer = answer_of("http://127.0.0.1:9", "mia", "x")
-    assert (answer.member, answer.denied, len(answer.doubts)) == ("", frozenset(), 2)
-
-
-def test_an_invitation_is_no_membership(serve):
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"state": "pending"}')
-
-        def log_message(self, *args):
-            pass
-
-    assert answer_of(serve(Handler), "mia", "x").denied == {"institute", "survey:pipeline"}
+YES, NO = Answer("institute"), Answer("", frozenset(ORGANIZATIONS))
+UNSURE = Answer("", frozenset(["survey:pipeline"]), ("institute: away",))
 
 
 class Time(Clock):
@@ -175,10 +37,6 @@ def door(tmp_path):
     door = Door(RULES, tmp_path / "access", tmp_path / "homes", tmp_path / "state")
     door.clock = Time(tmp_path / "state" / "clock")
     return door
-
-
-YES, NO = Answer("institute"), Answer("", frozenset(ORGANIZATIONS))
-UNSURE = Answer("", frozenset(["survey:pipeline"]), ("institute: away",))
 
 
 def test_a_member_comes_in_and_one_who_left_does_not(door):
@@ -262,6 +120,13 @@ class FakeHub:
             raise HTTPError(404)
         token = self.tokens[name]
         return {"name": name, "auth_state": token and {"access_token": token}}
+
+
+@pytest.fixture
+def github():
+    """The stand-in: its API, and a way to a token."""
+    with serving() as serve:
+        yield github_of(serve)
 
 
 def test_members_are_asked_about_again_when_it_is_time(door, github, monkeypatch):
