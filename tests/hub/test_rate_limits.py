@@ -6,7 +6,7 @@ import time
 
 import httpx
 import pytest
-from trial import Person
+from trial import Person, on_the_way
 
 FORGED = {"X-Forwarded-For": "198.51.100.7", "X-Real-Ip": "198.51.100.7"}
 # A code that is none, as somebody who guesses would bring it; prints the status.
@@ -60,6 +60,18 @@ def test_a_third_start_within_ten_minutes_has_to_wait(strict):
     ada = Person(strict, "ada")  # others are not kept
     ada.start()
     ada.stop()
+
+
+def test_a_login_service_that_is_away_counts_for_nobody(strict):
+    standin = strict.services()["standin"]
+    ways = [on_the_way(strict, "ben") for _ in range(6)]
+    standin.stop()
+    try:
+        assert {web.get(back).status_code for web, back in ways} == {503}
+    finally:
+        standin.start()
+        strict.healthy()
+    assert Person(strict, "ben").reply.status_code == 200
 
 
 def test_refused_logins_of_one_address_have_to_wait(strict):

@@ -187,3 +187,10 @@ class Person:
         found = re.search(r'xsrf_token: "([^"]+)"', page)
         assert found, page
         return {"X-XSRFToken": found.group(1), "Referer": f"{self.demo.url}/hub/home"}
+
+
+def on_the_way(demo: Demo, login: str) -> tuple[httpx.Client, str]:
+    """A browser that has been at the stand-in, and the hub's address to which it was sent back."""
+    web = httpx.Client(base_url=demo.url, timeout=60)
+    page = web.get("/hub/oauth_login", follow_redirects=True)
+    return web, web.post(page.url, data={"login": login}).headers["Location"]

@@ -63,16 +63,19 @@ class Limited(Authenticator):
             keys = ", ".join(ascii(key)[1:-1] for _, key in counted)  # what a form says is no log
             self.log.warning("too many refused logins: %s", keys)
             raise TooMany(wait, "Too many logins were refused, of this name or from your network.")
-        user = None
+        user, failed = None, False
         for rate, key in counted if data else []:
             rate.take(key)
         try:
             user = await super().get_authenticated_user(handler, data)
+        except HTTPError as error:
+            failed = error.status_code >= 500  # the hub's own trouble, or the provider's
+            raise
         finally:
             for rate, key in counted:
-                if user and data:
+                if (user or failed) and data:
                     rate.give_back(key)
-                elif not user and not data:
+                elif not (user or failed or data):
                     rate.take(key)
         return user
 

@@ -14,6 +14,7 @@ from oauthenticator.github import GitHubOAuthenticator
 from oauthenticator.gitlab import GitLabOAuthenticator
 from oauthenticator.oauth2 import OAuthenticator
 from organizations import ask
+from tornado.httpclient import HTTPClientError
 from tornado.web import HTTPError
 
 PRIVATE_NETWORKS = [
@@ -50,6 +51,13 @@ class Refused(HTTPError):
         super().__init__(403, sentence, reason="not let in")
 
 
+class Away(HTTPError):
+    """What a login needs does not work just now; nobody is to blame, and it does not count."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(503, f"{sentence} Try again in a few minutes.", reason="not just now")
+
+
 class Listed(Limited):
     """The provider says who somebody is; the site's lists say whether that person may come in."""
 
@@ -66,7 +74,11 @@ class Listed(Limited):
             return True
         number = self.number(auth_model)
         doubts = await self.ask_memberships(username, number, auth_model)
-        decision = self.door.enter(username, number)
+        try:
+            decision = self.door.enter(username, number)
+        except OSError as error:  # a full disk: who came in could not be told from others later
+            self.log.error("cannot write down that %s came in: %s", username, error)
+            raise Away(f"The hub cannot write to its disk: {error.strerror}.") from error
         if not decision.allowed:
             self.log.warning("refused login of %s (%s): %s", username, number, decision.why)
             raise Refused(f"The account {username} is {decision.why}.{doubts}")
@@ -87,6 +99,22 @@ class Listed(Limited):
 
 class ListedOAuth(Listed, OAuthenticator):
     """A provider elsewhere, that speaks OAuth."""
+
+    async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
+        """Who it is, by the provider; if that does not answer, a page that says so."""
+        try:
+            return await super().authenticate(handler, data, **more)
+        except HTTPClientError as error:
+            if 400 <= error.code < 500 and error.code != 429:  # of this login, for example its code
+                raise Refused(f"{self.login_service} does not confirm it: {error}.") from error
+            raise self.away(error) from error
+        except OSError as error:
+            raise self.away(error) from error
+
+    def away(self, error: Exception) -> Away:
+        """The page for a provider that cannot be asked."""
+        self.log.error("the login service %s: %s", self.login_service, error)
+        return Away(f"The login service {self.login_service} cannot be used just now: {error}.")
 
     def user_info_to_username(self, user_info: dict[str, Any]) -> str:
         """The login at the provider, or a page that says why it can be none here."""

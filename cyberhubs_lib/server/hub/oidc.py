@@ -14,7 +14,6 @@ from names import login_of
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.oauth2 import OAuthLoginHandler
 from tornado.httpclient import HTTPClientError
-from tornado.web import HTTPError
 from traitlets import Bool, Unicode
 
 HOUR = 3600  # seconds for which the issuer's document holds
@@ -61,13 +60,10 @@ class ListedOIDC(ListedOAuth, GenericOAuthenticator):
                                          validate_cert=self.validate_server_cert)  # fmt: skip
             document = checked_document(found, self.issuer)
         except (HTTPClientError, OSError, ValueError) as error:
-            self.log.error("the login service %s: %s", self.issuer, error)
+            page = self.away(error)
             if self.said_issuer:
                 return  # its keys tell whether what was known is still so
-            raise HTTPError(
-                503, f"The login service {self.login_service} cannot be used just now: {error}."
-                " Try again in a few minutes.", reason="login service away",
-            ) from error  # fmt: skip
+            raise page from error
         self.authorize_url = document["authorization_endpoint"]
         self.token_url = document["token_endpoint"]
         self.userdata_url = document.get("userinfo_endpoint", "")
