@@ -120,6 +120,23 @@ def test_files_survive_down_and_up(demo_hub, ben):
         assert printed(client, "print(open('thesis.txt').read())") == "draft"
 
 
+OLDER = """python3 - <<'END'
+from subprocess import check_call
+from jupyterhub.dbutil import _temp_alembic_ini
+with _temp_alembic_ini("sqlite:////srv/state/jupyterhub.sqlite") as ini:
+    check_call(["alembic", "-c", ini, "downgrade", "-1"])
+END"""
+
+
+def test_the_database_of_an_older_jupyterhub_is_taken_over(demo_hub, ben):
+    demo_hub.in_hub(OLDER)
+    demo_hub.services()["hub"].restart()
+    demo_hub.healthy()
+    assert "jupyterhub.sqlite.20" in demo_hub.in_hub("ls /srv/state")  # a copy from before
+    with kernel(demo_hub, ben) as client:  # whose server went on
+        assert printed(client, "print(6 * 7)") == "42"
+
+
 @pytest.mark.parametrize(("login", "status"), [("ada", 200), ("mallory", 403), ("eve", 404)])
 def test_who_comes_in(demo_hub, login, status):
     assert Person(demo_hub, login).reply.status_code == status

@@ -88,6 +88,7 @@ c.JupyterHub.template_vars = {
 
 # State.
 c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
+c.JupyterHub.upgrade_db = True  # after a newer JupyterHub came; it keeps a copy beside the file
 c.JupyterHub.cookie_secret = bytes.fromhex(secret("cookie_secret"))
 c.CryptKeeper.keys = crypt_keys()
 
