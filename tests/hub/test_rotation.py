@@ -45,20 +45,28 @@ def login_kept(demo, login):
 
 
 def test_stored_logins_stay_readable(demo_hub):
-    """With a key of the first hubs, which kept it in the volume; and with a new one."""
+    """With a key of the first hubs, which kept it in the volume; and with a new one.
+
+    They are stored only where members of organisations come in.
+    """
+    text = demo_hub.site.read_text()
+    text = text.replace("login:\n", "login:\n  organizations: [institute]\n")
     Person(demo_hub, "ben")
-    kept = login_kept(demo_hub, "ben")
-    assert kept["access_token"]
-    path, first = demo_hub.home / "secrets" / "crypt_key", "/srv/state/crypt_key"
-    demo_hub.in_hub(f"head -n 1 /run/secrets/crypt_key > {first}")
-    path.unlink()
-    demo_hub.again()
-    demo_hub.healthy()
-    assert login_kept(demo_hub, "ben") == kept
-    Person(demo_hub, "ben")
-    kept = login_kept(demo_hub, "ben")
-    rotate(demo_hub)
-    demo_hub.again()
-    demo_hub.healthy()
-    assert login_kept(demo_hub, "ben") == kept
-    assert demo_hub.in_hub(f"test -e {first} || echo gone") == "gone\n"
+    assert login_kept(demo_hub, "ben") is None
+    with demo_hub.with_site(text):
+        Person(demo_hub, "ben")
+        kept = login_kept(demo_hub, "ben")
+        assert kept["access_token"]
+        path, first = demo_hub.home / "secrets" / "crypt_key", "/srv/state/crypt_key"
+        demo_hub.in_hub(f"head -n 1 /run/secrets/crypt_key > {first}")
+        path.unlink()
+        demo_hub.again()
+        demo_hub.healthy()
+        assert login_kept(demo_hub, "ben") == kept
+        Person(demo_hub, "ben")
+        kept = login_kept(demo_hub, "ben")
+        rotate(demo_hub)
+        demo_hub.again()
+        demo_hub.healthy()
+        assert login_kept(demo_hub, "ben") == kept
+        assert demo_hub.in_hub(f"test -e {first} || echo gone") == "gone\n"

@@ -107,7 +107,8 @@ else:
     c.Listed.oauth_callback_url = public_url + "/hub/oauth_callback"
     c.Listed.login_service = login["name"] + (" stand-in" if login["standin"] else "")
     c.Listed.scope = login["scope"]
-    c.Listed.enable_auth_state = True
+    # the provider's tokens are kept only if watch.py has something to ask with them
+    c.Listed.enable_auth_state = bool(login["organizations"])
 c.Listed.auth_refresh_age = 0
 c.Listed.any_allow_config = True  # the lists are ours; no warning that there are none
 
