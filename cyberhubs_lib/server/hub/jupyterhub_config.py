@@ -170,6 +170,7 @@ if culling["idle_minutes"] or culling["max_age_hours"]:
     command = [sys.executable, "-m", "jupyterhub_idle_culler"]
     command += [f"--timeout={culling['idle_minutes'] * 60 or 10**9}"]  # to the culler 0 is at once
     command += [f"--max-age={culling['max_age_hours'] * 3600}"]
+    command += ["--cull-every=60"]  # its own default is half of the timeout
     c.JupyterHub.services.append({"name": "culler", "command": command})
     scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
     c.JupyterHub.load_roles.append({"name": "culler", "services": ["culler"], "scopes": scopes})
