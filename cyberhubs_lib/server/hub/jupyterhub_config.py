@@ -151,10 +151,11 @@ c.HubSpawner.extra_host_config = {
 # Services, each with the rights that it needs and no more.
 c.JupyterHub.services = [
     {"name": "check", "api_token": secret("check_token")},
-    # admin: only an administrator may take an administrator's rights
-    {"name": "access", "admin": True, "command": [sys.executable, "/srv/hub/watch.py"]},
+    {"name": "access", "command": [sys.executable, "/srv/hub/watch.py"]},
 ]
 c.JupyterHub.load_roles = [
+    # only an administrator may take an administrator's rights; no other service is one
+    {"name": "admin", "services": ["access"]},
     {
         "name": "check",
         "services": ["check"],
