@@ -77,8 +77,8 @@ def _strange(confirm: str, devices: list[str]) -> list[Check]:
     return [
         Check("confirm", "true", lambda a: (False, names),
               " or ".join(devices) or "a disk that the site file names",
-              "write the same name into storage.volumes of the site file (or -p device): a disk that"
-              " is only confirmed is not used"),
+              "write the same name here and into storage.volumes of the site file (or -p device): a"
+              " disk that is only confirmed is not used"),
     ]  # fmt: skip
 
 

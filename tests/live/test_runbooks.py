@@ -78,13 +78,15 @@ def test_03_refuses_a_disk_that_is_not_empty(operator, server):
     server.sh(f"wipefs -aq {server.device}")
 
 
-@pytest.mark.parametrize("confirm", ["", "/dev/other"])
-def test_03_formats_only_when_the_name_is_typed(operator, server, confirm):
+@pytest.mark.parametrize(
+    ("confirm", "said"), [("", "confirm = '{}'"), ("/dev/other", "confirm: {}")]
+)
+def test_03_formats_only_when_the_name_is_typed(operator, server, confirm, said):
     done = operator.papermill(
         "03_prepare_storage", host=server.host, device=server.device, confirm=confirm
     )
     assert done.code == 1
-    assert f"confirm = '{server.device}'" in done.out
+    assert said.format(server.device) in done.out
     assert server.sh(f"blkid -p {server.device}")[1] == ""
 
 
