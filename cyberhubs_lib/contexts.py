@@ -8,7 +8,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .site import VERSION, Site
+from .site import Site
+from .site_images import VERSION
 
 IMAGES = Path(__file__).parent / "server" / "images"
 LABEL = "org.cyberhubs.context"

@@ -17,14 +17,13 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from .errors import SettingsError
 from .site_certificate import OURS, Certificate, check_address, check_subdomains
 from .site_host import Docker, Part, Storage, System
+from .site_images import Choice, Images
 from .site_isolation import Isolation
 from .site_limits import Culling, Limits
 from .site_login import Provider
 from .site_mounts import Mount, check_places
 from .site_types import (
-    ImageName,
     Login,
-    OptionalImageName,
     Uid,
     WebAddress,
     is_loopback,
@@ -32,22 +31,6 @@ from .site_types import (
 )
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-VERSION = "0.1.0"  # of the images that this release makes and expects
-
-
-class Choice(Part):
-    """One line of the menu that a user sees before a server starts."""
-
-    title: str = Field(min_length=1)
-    image: ImageName = f"cyberhubs/corehub:{VERSION}"
-    interface: Literal["lab", "notebook"] = "lab"
-
-
-class Images(Part):
-    """Where images come from: built on the host, pulled by it, or copied from here."""
-
-    source: Literal["build", "pull", "copy"] = "build"
-    base: OptionalImageName = ""
 
 
 class Docs(Part):

@@ -94,6 +94,11 @@ IMAGE = (
 WORDS = "the name of an image, as `docker pull` takes it: cyberhubs/corehub:0.1.0"
 ImageName = Annotated[str, like(IMAGE, WORDS)]
 OptionalImageName = Annotated[str, like(f"({IMAGE})?", WORDS)]
+OptionalRegistry = Annotated[
+    str,
+    like(r"([a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*)?",
+         "write a registry and the path in it, without https://, as ghcr.io/institute"),
+]  # fmt: skip
 Uid = Annotated[int, Field(ge=1, le=2**32 - 2)]
 
 # as server/hub/login.py has them, which refuses to start with the stand-in anywhere else

@@ -8,7 +8,7 @@ from ..check import Check
 from ..contexts import context, ours
 from ..facts import Facts
 from ..params import Params
-from ..resources.images import Built, Copied, Pulled
+from ..resources.images import Built, Copied, Published, Pulled
 from ..shell import sh
 from ..site import Site
 from ..state import Resource
@@ -50,7 +50,7 @@ def _ours(name: str, site: Site) -> Resource:
     base = site.images.base if name == "base" else context("base", site).tag
     kind = {"build": Built, "copy": Copied}
     if site.images.source == "pull":
-        return Pulled(found.tag)
+        return Published(found, site.images.registry)
     return kind[site.images.source](found, base)
 
 

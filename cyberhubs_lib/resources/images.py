@@ -10,6 +10,7 @@ from docker.errors import DockerException, ImageNotFound
 
 from ..contexts import LABEL, Context
 from ..engine import engine
+from ..errors import PreconditionFailed
 from ..host import Host, connect
 from ..image_sources import bottom, build, pull
 from ..shell import sh
@@ -103,6 +104,37 @@ class Pulled(_Image):
     def bring(self, host: Host, client: docker.DockerClient, tell: Callable[[str], None]) -> None:
         """Pull."""
         pull(client, self.name, tell)
+
+
+@dataclass(frozen=True)
+class Published(_Image):
+    """One of our images, pulled from the registry to which the group has pushed it."""
+
+    context: Context
+    registry: str
+
+    def tag(self) -> str:
+        """Ours."""
+        return self.context.tag
+
+    @property
+    def wanted(self) -> State:  # type: ignore[override]
+        """Built from these files, wherever that was."""
+        return {"recipe": self.context.digest}
+
+    def bring(self, host: Host, client: docker.DockerClient, tell: Callable[[str], None]) -> None:
+        """Pull, and give it our name. Raises PreconditionFailed if it is another one."""
+        there = f"{self.registry}/{self.tag().partition('/')[2]}"
+        pull(client, there, tell)
+        found = _digest(client, there)
+        if found != self.context.digest:
+            raise PreconditionFailed(
+                f"{there} is built from other files ({found or 'none of ours'})",
+                expected=f"the recipe {self.context.digest} of this project and site file",
+                todo="build the images with both and push them once more; the book's page Images"
+                " says how",
+            )
+        client.images.get(there).tag(self.tag())
 
 
 @dataclass(frozen=True)

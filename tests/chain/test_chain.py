@@ -27,12 +27,12 @@ from testhost.testhost import TestHost
 
 from cyberhubs_lib import start
 from cyberhubs_lib.certificate_checks import ROOT
-from cyberhubs_lib.contexts import VERSION
 from cyberhubs_lib.engine import engine
 from cyberhubs_lib.errors import HostBusy, HostChanged
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
 from cyberhubs_lib.proof import log_in as status_of_login
 from cyberhubs_lib.served import trust
+from cyberhubs_lib.site_images import VERSION
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.table import RUNBOOKS
 

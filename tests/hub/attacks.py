@@ -7,7 +7,7 @@ import tarfile
 from attacker import PREFIX, USERS, VICTIM, create
 from trial import PROJECT
 
-from cyberhubs_lib.site import VERSION
+from cyberhubs_lib.site_images import VERSION
 
 HUB_IMAGE = f"cyberhubs/hub:{VERSION}"  # on the server, but not in the menu
 DELETE = "?v=True&link=False&force=False"

@@ -8,12 +8,13 @@ import httpx
 import pytest
 from docker.errors import ImageNotFound
 
-from cyberhubs_lib.contexts import MADE, OFFICIAL, SUITE, Context, context
+from cyberhubs_lib.contexts import LABEL, MADE, OFFICIAL, SUITE, Context, context
 from cyberhubs_lib.errors import CommandFailed, PreconditionFailed
 from cyberhubs_lib.host import connect
 from cyberhubs_lib.image_sources import bottom, build
 from cyberhubs_lib.plan import Plan
-from cyberhubs_lib.resources.images import Built, Pulled
+from cyberhubs_lib.resources.images import Built, Published, Pulled
+from cyberhubs_lib.site_images import VERSION
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.state import look
 
@@ -84,6 +85,31 @@ def test_pull_then_nothing_to_do(client, host, base, registry):
     assert plan.apply().rows[0].status == "changed"
     assert Plan("menu", host, [image], look(host, [image])).pending == []
     client.images.remove(name)
+
+
+def test_our_own_from_a_registry_of_the_group(client, host, base, registry):
+    """Pushed by somebody who built it; one that was built from other files is refused."""
+    mine = Context("test-published", (("Dockerfile", b"ARG BASE\nFROM ${BASE}\nRUN echo 1\n"),))
+    other = Context("test-published", (("Dockerfile", b"ARG BASE\nFROM ${BASE}\nRUN echo 2\n"),))
+    there = f"{registry}/group/test-published"
+    build(client, mine, base, lambda text: None)
+    client.images.get(mine.tag).tag(f"{there}:{VERSION}")
+    said = client.images.push(there, tag=VERSION)
+    assert "error" not in said, said
+    client.images.remove(mine.tag)
+    client.images.remove(f"{there}:{VERSION}")
+
+    def plan(context):
+        image = Published(context, f"{registry}/group")
+        return Plan("images", host, [image], look(host, [image]))
+
+    with pytest.raises(PreconditionFailed, match=f"built from other files .{mine.digest}"):
+        plan(other).apply()
+    assert plan(mine).apply().rows[0].status == "changed"
+    assert client.images.get(mine.tag).labels[LABEL] == mine.digest
+    assert plan(mine).pending == []
+    client.images.remove(mine.tag)
+    client.images.remove(f"{there}:{VERSION}")
 
 
 def test_an_image_that_no_registry_has(host, registry):

@@ -106,6 +106,8 @@ WRONG = {
         "isolation: {internet: proxy, proxy: 'http://proxy.uni.test'}\n",
         ["isolation.proxy", "http://NAME:PORT"],
     ),
+    "from no registry": ("images: {source: pull}\n", ["line 1: images", "registry: ghcr.io/"]),
+    "no registry": ("images: {registry: 'https://ghcr.io/x'}\n", ["without https://"]),
     "no base": ("images: {base: 'debian trixie'}\n", ["line 1: images.base"]),
     "data beside the volume": (
         "uid: 5\nstorage: {volumes: [{device: /dev/vdb, mount: /data}]}\n",
