@@ -99,6 +99,9 @@ MATRIX = [
     (56, "new", lists(members={"new": 0}), other("", "github:1", "mia"), False, False, "renamed"),
     (57, "mia", lists(everybody=True, members={"mia": 99}), other(), True, False, "open"),
     (58, "max", lists(members={"mia": 0}), other(), False, False, "unlisted"),
+    # nor do they keep anybody in who is blocked: that could be read
+    (59, "carl", lists(problems=("x",)), None, False, False, "blocked"),
+    (60, "newcarl", lists(problems=("x",)), other("", "github:1", "carl"), False, False, "blocked"),
 ]
 
 

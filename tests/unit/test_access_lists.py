@@ -51,6 +51,16 @@ def test_a_list_that_may_be_half_written_counts_as_it_was(folder):
     assert (list(live.now().allowed), live.now().unfinished) == (["ben"], ())
 
 
+def test_half_a_list_of_the_blocked_blocks_nobody_else_beside_a_faulty_file(folder):
+    (folder / "blocked_users").write_text("benjamin\n")
+    live = LiveLists(folder)
+    live.now()
+    (folder / "admins").write_bytes(b"ada\n\xff\n")
+    (folder / "blocked_users").write_text("ben")
+    assert live.now().problems
+    assert list(live.now().blocked) == ["benjamin"]
+
+
 def test_an_editor_that_writes_no_last_end_of_line_is_understood(folder):
     path, live = folder / "allowed_users", LiveLists(folder)
     live.now()

@@ -233,6 +233,9 @@ class Access(RuleBasedStateMachine):
         for _ in range(4):
             self.look()
         if self.unreadable:
+            readable = "blocked_users" not in self.unreadable
+            blocked = self.lists["blocked_users"] & set(self.hub.users) if readable else set()
+            assert blocked <= set(self.watch.status["held"])
             return
         left = {n for n in self.hub.users if not self.model(n)}
         assert left == set(self.watch.status["held"])

@@ -81,6 +81,28 @@ def test_one_who_cannot_be_ended_does_not_keep_the_others_in(place, monkeypatch)
     assert (hub.users, said(place)["alarms"]) == ({}, [])
 
 
+@pytest.mark.parametrize("spoiled", ["window", "allowed_users", "recorded_users"])
+def test_who_is_blocked_goes_while_another_file_is_faulty(place, spoiled):
+    hub = FakeHub("ben", "carl")
+    one = watching(place, hub)
+    look(one)
+    (place / "access" / spoiled).write_bytes(b"\xff")
+    (place / "access" / "blocked_users").write_text("ben\n")
+    look(one, 2)
+    assert list(hub.users) == ["carl"]
+    assert spoiled in said(place)["alarms"][0]
+    assert one.door.decide("ada").why.startswith(f"not known just now: {spoiled}")
+
+
+def test_a_list_of_the_blocked_that_cannot_be_read_ends_nobody(place):
+    hub = FakeHub("ben", "carl")
+    one = watching(place, hub)
+    look(one)
+    (place / "access" / "blocked_users").write_bytes(b"ben\n\xff\n")
+    look(one, 3)
+    assert list(hub.users) == ["ben", "carl"]
+
+
 def test_a_watch_that_does_not_look_is_an_alarm(place):
     path = place / "state" / "access.json"
     assert manage.status(path)["alarms"] == ["the watch has not looked yet"]

@@ -134,19 +134,19 @@ def decide(
 
     `now` is the latest time ever seen, by which a window closes; `real` the machine's time, by which
     memberships age, if it is another: see Clock in lists.py.
-    A list that cannot be read refuses everybody with rule `unsure`, which ends nobody's session.
+    Anything that cannot be read refuses all others with rule `unsure`, which ends nobody's session.
     """
     name, account = fold(login), account or Account()
     if name == CHECK_USER or not LOGIN.fullmatch(name):
         return Decision(False, False, "nobody", "not a person's name (letters, digits, - and _)")
-    if lists.problems:
-        return Decision(False, False, "unsure", f"not known just now: {lists.problems[0]}")
     for known_as in (name, *account.former):
         if known_as in lists.blocked:
             was = "" if known_as == name else f", as {known_as}"
             return Decision(
                 False, False, "blocked", f"blocked on this hub{was}", lists.blocked[known_as]
             )
+    if lists.problems:
+        return Decision(False, False, "unsure", f"not known just now: {lists.problems[0]}")
     entry = _entry(name, lists, now, real or now, account.number or account.owner)
     return entry if not entry.allowed else _owns(name, account) or entry
 

@@ -58,7 +58,7 @@ def read(folder: Path, rules: Rules = LISTED, before: Lists = NOTHING) -> Lists:
     found = {name: _list(folder / name, problems) for name in NAMES}
     was = dict(zip(NAMES, (before.admins, before.allowed, before.blocked), strict=True))
     half = [name for name in NAMES if _half(folder / name, was[name], found[name])]
-    found |= {name: was[name] for name in half if not problems}
+    found |= {name: was[name] for name in half}
     recorded = _list(folder / RECORDED, problems) if (folder / RECORDED).exists() else {}
     members = _members(folder / MEMBERS, rules, problems)
     return Lists(
