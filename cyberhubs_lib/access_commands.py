@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from .access import REFUSED, ask, explained
 from .errors import SettingsError
@@ -16,12 +17,14 @@ from .sitefile import load_site
 # what may be done -> what it says when something was changed
 DONE = {
     "allow": "may come in",
-    "block": "blocked: out within seconds; the files stay",
+    "block": "blocked",
     "unblock": "no longer blocked",
-    "remove": "on no list: out within seconds; the files stay",
+    "remove": "on no list",
     "admin": "administrator",
     "unadmin": "no longer an administrator",
 }
+FEW = 3  # more running servers than that may have to wait for a confirmation (server/hub/judge.py)
+SETTLED = 5  # seconds in which the hub has told who waits
 OTHERS = ("explain", "open", "close", "apply", "show")
 
 
@@ -50,11 +53,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def access(args: argparse.Namespace) -> int:
-    """Carry it out on the site's running hub. Exit code 3: that login may not come in."""
+    """Carry it out on the site's running hub. Exit code 3: that login may not come in, or stays."""
     site = load_site(args.site)
     host = hub_machine(site)
     if args.action in DONE:
-        return _edit(host, site, args.action, _named(args))
+        return _edit(host, site, args.action, _named(args), bool(args.file))
     if args.action == "explain":
         found = ask(host, site, "explain", *_named(args))["logins"]
         for one in found:
@@ -92,15 +95,43 @@ def _named(args: argparse.Namespace) -> list[str]:
     return found
 
 
-def _edit(host: Host, site: Site, what: str, names: list[str]) -> int:
-    changed = ask(host, site, what, *names)["changed"]
+def _edit(host: Host, site: Site, what: str, names: list[str], from_file: bool) -> int:
+    # a name that was typed is meant; a file may be the wrong one
+    words = ["--wait", what] if from_file else [what]
+    changed = ask(host, site, *words, *names)["changed"]
+    done = {n: DONE[what] + ("" if n in changed else " (it was so already)") for n in names}
+    if what in ("block", "remove"):
+        return _out(host, site, done, may_wait=from_file or what == "remove")
     for login in names:
-        print(f"{login}: {DONE[what]}" + ("" if login in changed else " (it was so already)"))
+        print(f"{login}: {done[login]}")
     if what == "allow":
         for one in ask(host, site, "explain", *names)["logins"]:
             if not one["allowed"]:
                 print(f"{one['login']} {explained(one)}")
     return 0
+
+
+def _out(host: Host, site: Site, done: dict[str, str], may_wait: bool) -> int:
+    """Say of each whether they go, or what keeps them in; `may_wait` if they do not go in any case."""
+    watch, end = ask(host, site, "show")["watch"], time.monotonic() + SETTLED
+    while may_wait and len(done) > FEW and not watch.get("held") and time.monotonic() < end:
+        time.sleep(1)  # the watch looks twice before it decides
+        watch = ask(host, site, "show")["watch"]
+    held, code = watch.get("held", []) if may_wait else [], 0
+    for one in ask(host, site, "explain", *done)["logins"]:
+        state = "out within seconds; the files stay"
+        if one["allowed"]:
+            state = f"but {explained(one)}"
+        elif one["rule"] == "unsure":
+            state = f"but who is in stays in: {one['why']}"
+        elif one["login"] in held:
+            state = f"but the running server waits: ./cyberhubs access apply --site {site.name}"
+        if state.startswith("but"):
+            code = REFUSED
+        print(f"{one['login']}: {done[one['login']]}, {state}")
+    for alarm in watch.get("alarms", []):
+        print(f"ALARM           {alarm}")
+    return code
 
 
 def _apply(host: Host, site: Site, confirm: bool) -> int:

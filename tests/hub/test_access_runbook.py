@@ -99,6 +99,29 @@ def test_a_slip_of_the_hand_stops_no_servers(hub, lists, how):
     until(lambda: not (lists / "confirmed").exists())  # the next slip is another
 
 
+def test_many_removed_by_one_command_wait_and_many_blocked_by_name_go(hub, lists):
+    people = ["ben", *MORE]
+    assert hub.access("allow", *MORE)[0] == 0
+    for login in people:
+        started(hub, login)
+    code, out = hub.access("remove", *people)
+    assert (code, out.count("on no list, but the running server waits")) == (3, 4), out
+    assert all(runs(hub, login) for login in people)
+    began = time.monotonic()
+    code, out = hub.access("block", *people)
+    assert (code, out.count("blocked, out within seconds")) == (0, 4), out
+    until(lambda: not any(runs(hub, login) for login in people))
+    print("seconds until four blocked are out:", round(time.monotonic() - began, 1))
+    until(lambda: not (lists / "confirmed").exists())
+
+
+def test_a_removed_person_whom_a_window_lets_in_is_told(hub, lists):
+    end = datetime.now(timezone.utc) + timedelta(hours=1)
+    assert hub.access("open", end.isoformat())[0] == 0
+    code, out = hub.access("remove", "ben")
+    assert (code, "ben: on no list, but may enter: everybody may come in until" in out) == (3, True)
+
+
 def test_a_login_belongs_to_an_account(hub, lists):
     assert Person(hub, "ben").reply.status_code == 200
     hub.services()["hub"].exec_run(["sh", "-c", "echo mine > /srv/jupyterhub_users/ben/own.txt"])

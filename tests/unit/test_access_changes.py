@@ -138,6 +138,17 @@ def test_a_confirmation_is_for_those_who_were_named(folder):
     assert [e.logins for e in ledger.entries(folder)] == [("ben",), ("carl",)]
 
 
+@pytest.mark.parametrize(("what", "wait", "may_stop"), [
+    ("block", False, {"ben", "dora"}),  # dora is blocked already: her server may wait for this
+    ("block", True, set()),  # from a file
+    ("remove", False, set()),
+])  # fmt: skip
+def test_whom_somebody_blocks_by_name_needs_no_confirmation(folder, what, wait, may_stop):
+    (folder / "blocked_users").write_text("dora\n")
+    changes.edit(folder, what, ["ben", "dora"], "joe", wait=wait)
+    assert changes.confirmed(folder) == may_stop
+
+
 def test_time_never_goes_back(tmp_path):
     clock = Clock(tmp_path / "clock")
     first = clock.now()

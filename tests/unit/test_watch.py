@@ -6,6 +6,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import changes
 import ledger
 import manage
 import pytest
@@ -101,6 +102,59 @@ def test_a_list_of_the_blocked_that_cannot_be_read_ends_nobody(place):
     (place / "access" / "blocked_users").write_bytes(b"ben\n\xff\n")
     look(one, 3)
     assert list(hub.users) == ["ben", "carl"]
+
+
+TEN = [f"person{number}" for number in range(10)]
+
+
+@pytest.fixture
+def ten(place):
+    """Ten people with a running server."""
+    (place / "access" / "allowed_users").write_text("\n".join(TEN) + "\n")
+    return FakeHub(*TEN)
+
+
+def test_four_who_are_blocked_by_one_command_go(place, ten):
+    one = watching(place, ten)
+    look(one)
+    changes.edit(place / "access", "block", TEN[:4], "joe")
+    look(one, 2)
+    assert (list(ten.users), said(place)["held"]) == (TEN[4:], [])
+    look(one)
+    assert changes.confirmed(place / "access") == set()
+    (place / "access" / "allowed_users").write_text("")  # the next slip is another
+    look(one, 3)
+    assert said(place)["held"] == list(ten.users) == TEN[4:]
+
+
+def test_four_who_are_removed_or_blocked_by_a_file_wait(place, ten):
+    one = watching(place, ten)
+    look(one)
+    changes.edit(place / "access", "remove", TEN[:4], "joe")
+    look(one, 3)
+    changes.edit(place / "access", "block", TEN[4:8], "joe", wait=True)
+    look(one, 3)
+    assert (list(ten.users), said(place)["held"]) == (TEN, TEN[:8])
+    changes.edit(place / "access", "block", TEN[:4], "joe")
+    look(one, 3)
+    assert (list(ten.users), said(place)["held"]) == (TEN[4:], TEN[4:8])
+
+
+def test_a_command_in_the_middle_of_a_look_is_not_forgotten(place, ten, monkeypatch):
+    """Between what was confirmed, the lists, and what the hub says: wherever it comes."""
+    one = watching(place, ten)
+    look(one)
+    now = one.door.live.now
+
+    def then_somebody_blocks():
+        lists = now()
+        if not changes.read(place / "access").blocked:
+            changes.edit(place / "access", "block", TEN[:4], "joe")
+        return lists
+
+    monkeypatch.setattr(one.door.live, "now", then_somebody_blocks)
+    look(one, 4)
+    assert (list(ten.users), said(place)["held"]) == (TEN[4:], [])
 
 
 def test_a_watch_that_does_not_look_is_an_alarm(place):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -41,8 +41,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def edit(folder: Path, what: str, logins: Iterable[str], who: str, run: str = "") -> list[str]:
-    """Put logins on lists or take them off; which of them that changed. Raises OSError."""
+def edit(
+    folder: Path, what: str, logins: Sequence[str], who: str, run: str = "", wait: bool = False
+) -> list[str]:
+    """Put logins on lists or take them off; which of them that changed. Raises OSError.
+
+    Whom somebody blocks by name is no slip of the hand: all their servers may stop, unless `wait`.
+    """
     with locked(folder):
         changed: set[str] = set()
         for name, on in EDITS[what].items():
@@ -54,6 +59,8 @@ def edit(folder: Path, what: str, logins: Iterable[str], who: str, run: str = ""
                     write(path, new)
                     changed.add(login)
                     old = new
+        if what == "block" and not wait:
+            _may_stop(folder, logins)  # after the list: watch.py reads this first
         if changed:
             ledger.append(folder, who, what, sorted(changed), fingerprint(read(folder)), run)
         return sorted(changed)

@@ -112,7 +112,8 @@ def do(args: argparse.Namespace) -> tuple[dict[str, Any], int]:
     clock = Clock(STATE / "clock")
     if args.what in changes.EDITS:
         logins = _logins(args.words)
-        return {"changed": changes.edit(ACCESS, args.what, logins, args.by, args.run)}, 0
+        done = changes.edit(ACCESS, args.what, logins, args.by, args.run, args.wait)
+        return {"changed": done}, 0
     if args.what == "open":
         until, on_close = args.words
         changes.open_window(ACCESS, until, on_close, args.by, args.run)
@@ -162,6 +163,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--by", default="?", help="who: user@machine")
     parser.add_argument("--run", default="", help="the run of which this is a part")
+    parser.add_argument("--wait", action="store_true", help="block: many servers wait, as by hand")
     parser.add_argument("what", choices=[*changes.EDITS, "open", "close", "confirm", "explain",
                                          "show", "files", "archive", "delete", "rename"])  # fmt: skip
     parser.add_argument("words", nargs="*")

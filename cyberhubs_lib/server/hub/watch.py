@@ -67,12 +67,12 @@ class Watch:
     async def look(self) -> None:
         """Once: close a window whose time has come, and act on lists that changed."""
         door, now, folder = self.door, self.door.clock.now(), self.door.folder
+        may_stop = confirmed(folder)  # before the lists: what was confirmed is in them, then
         lists = door.live.now()
         if lists.window and now >= lists.window.until and not lists.problems:
             close_window(folder, now, "hub")
             lists = door.live.now()
         changed = lists is not self.known
-        may_stop = confirmed(folder)
         waiting = self.verdict.refused or self.verdict.held or may_stop or self.failing
         if changed or waiting or time.monotonic() - self.last > ANYWAY:
             self.last = time.monotonic()
