@@ -128,6 +128,43 @@ def test_a_window_closes_once(folder, on_close, then):
     assert [e.what for e in ledger.entries(folder)][-1] == f"window closed, on close {on_close}"
 
 
+REVIEWED = {
+    "closed": lambda folder: changes.close_window(folder, None, "joe"),
+    "taken away by hand": lambda folder: (folder / "window").unlink(),
+    "spoiled, then closed": lambda folder: (
+        (folder / "window").write_text("?"), changes.close_window(folder, None, "joe")),
+}  # fmt: skip
+BY_HAND = f"open_until: {LATER}\non_close: allow\n"
+
+
+@pytest.mark.parametrize("how", REVIEWED)
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_who_waits_for_a_review_is_not_let_in_by_the_next_window(folder, how, by_hand):
+    changes.open_window(folder, LATER, "review", "joe")
+    for login in ("mallory", "rita", "sam"):
+        changes.record(folder, login, NOW)
+    before = said(read(folder))
+    REVIEWED[how](folder)
+    changes.note_edit(folder, before, read(folder))
+    changes.rename(folder, "mallory", "malory", "joe")
+    if by_hand:
+        (folder / "window").write_text(BY_HAND)
+    else:
+        changes.open_window(folder, LATER, "allow", "joe")
+    changes.record(folder, "tess", NOW)
+    changes.record(folder, "rita", NOW)  # came again
+    changes.open_window(folder, NOW.isoformat(), "allow", "joe")  # sooner: the same window
+    moment = NOW + timedelta(seconds=1)  # closed, and not yet seen by the hub
+    rules = {n: decide(n, read(folder), moment).rule for n in ("malory", "rita", "sam", "tess")}
+    assert rules == {"malory": "closed", "rita": "recorded", "sam": "closed", "tess": "recorded"}
+    assert set(changes.close_window(folder, moment, "hub")) == {"rita", "tess"}
+    for login, rule in (("malory", "closed"), ("sam", "closed"), ("rita", "allowed")):
+        assert decide(login, read(folder), moment).rule == rule
+    assert said(read(folder))["recorded"] == ["malory", "sam"]
+    changes.edit(folder, "allow", ["sam"], "joe")
+    assert said(read(folder))["recorded"] == ["malory"]
+
+
 def test_a_confirmation_is_for_those_who_were_named(folder):
     changes.confirm(folder, ["ben"], "joe")
     changes.confirm(folder, ["carl"], "joe")

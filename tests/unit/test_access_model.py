@@ -75,6 +75,7 @@ class Access(RuleBasedStateMachine):
             None,
             set(),
         )
+        self.waiting = set()  # who came in an earlier window
         self.unreadable = set()
         self.seen = {}  # login -> organisation, when
         self.restart()
@@ -124,7 +125,9 @@ class Access(RuleBasedStateMachine):
 
     @rule()
     def the_review(self):
-        self.edit_by_hand("allowed_users", self.lists["allowed_users"] | self.recorded)
+        self.edit_by_hand(
+            "allowed_users", self.lists["allowed_users"] | self.recorded | self.waiting
+        )
 
     @rule()
     def confirm(self):
@@ -189,6 +192,7 @@ class Access(RuleBasedStateMachine):
             by_name = by_name or self.member(login)
             if self.window and self.time.now() < self.window[0] and not by_name:
                 self.recorded.add(login)
+                self.waiting.discard(login)
 
     @rule(running=st.booleans())
     def all_log_in(self, running):
@@ -198,7 +202,9 @@ class Access(RuleBasedStateMachine):
     @rule()
     def look(self):
         held, users = self.watch.verdict.held, dict(self.hub.users)
-        may_stop = changes.confirmed(self.folder) | (self.recorded if self.closes() else set())
+        may_stop = changes.confirmed(self.folder) | (
+            self.recorded | self.waiting if self.closes() else set()
+        )
         # in a thread: where Playwright was used this one has a loop for ever
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, self.watch.look()).result()
@@ -221,7 +227,9 @@ class Access(RuleBasedStateMachine):
             self.lists["allowed_users"] = self.lists["allowed_users"] | (
                 self.recorded - self.lists["blocked_users"]
             )
-            self.recorded = set()
+        else:
+            self.waiting |= self.recorded
+        self.recorded = set()
         self.window = None
 
     @rule()

@@ -62,6 +62,7 @@ class Lists:
     allowed: Places = field(default_factory=dict)
     blocked: Places = field(default_factory=dict)
     recorded: Places = field(default_factory=dict)  # who entered in the open window
+    waiting: Places = field(default_factory=dict)  # who entered in an earlier one, to be reviewed
     window: Window | None = None
     open: bool = False  # everybody who can log in, always
     members: Mapping[str, Member] = field(default_factory=dict)  # of the site's organisations
@@ -173,15 +174,13 @@ def _entry(name: str, lists: Lists, now: datetime, real: datetime, number: str) 
             f"everybody may come in until {show_time(window.until)}",
             "window",
         )
-    if name in lists.recorded:
-        if window and window.on_close == "allow":  # closed this moment; watch.py will list them
-            return Decision(
-                True, False, "recorded", "came in the open window", lists.recorded[name]
-            )
-        return Decision(
-            False, False, "closed", "to be reviewed: the open window has closed",
-            lists.recorded[name],
-        )  # fmt: skip
+    if name in lists.recorded and window and window.on_close == "allow":
+        return Decision(  # closed this moment; watch.py will list them
+            True, False, "recorded", "came in the open window", lists.recorded[name]
+        )
+    place = lists.recorded.get(name) or lists.waiting.get(name)
+    if place:
+        return Decision(False, False, "closed", "to be reviewed: the open window has closed", place)
     if member:
         return Decision(
             False, False, "stale",

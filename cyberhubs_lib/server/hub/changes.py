@@ -10,8 +10,9 @@ from pathlib import Path
 
 import ledger
 from access import Lists, parse
-from listfile import with_names, without_names, write
+from listfile import with_names, with_other_name, without_names, write
 from lists import (
+    CLOSED,
     NAMES,
     RECORDED,
     WINDOW,
@@ -79,7 +80,7 @@ def rename(folder: Path, old: str, new: str, who: str, run: str = "") -> None:
             path = folder / name
             text = path.read_text() if path.exists() else ""
             if old in parse(text, name)[0]:
-                write(path, with_names(without_names(text, [old]), [new]))
+                write(path, with_other_name(text, old, new))  # in RECORDED the place matters
         ledger.append(folder, who, "rename", [old, new], fingerprint(read(folder)), run)
 
 
@@ -87,6 +88,8 @@ def open_window(folder: Path, until: str, on_close: str, who: str, run: str = ""
     """Let everybody in until a time. Raises ValueError if it cannot be understood."""
     window_of(until, on_close)
     with locked(folder):
+        if not (folder / WINDOW).exists():  # else it is the same window until another time
+            _closed(folder)
         write(folder / WINDOW, f"open_until: {until}\non_close: {on_close}\n")
         what = f"open until {until}, on close {on_close}"
         ledger.append(folder, who, what, [], fingerprint(read(folder)), run)
@@ -101,6 +104,7 @@ def close_window(folder: Path, now: datetime | None, who: str, run: str = "") ->
         lists = read(folder)
         if lists.window is None and now is None and (folder / WINDOW).exists():
             (folder / WINDOW).unlink()  # one that cannot be understood; the recorded wait
+            _closed(folder)
             ledger.append(folder, who, "window removed", [], fingerprint(read(folder)), run)
         if lists.window is None or (now is not None and now < lists.window.until):
             return []
@@ -111,20 +115,31 @@ def close_window(folder: Path, now: datetime | None, who: str, run: str = "") ->
             write(path, with_names(path.read_text(), names))
         (folder / WINDOW).unlink()
         if lists.window.on_close == "allow":
-            (folder / RECORDED).unlink(missing_ok=True)
+            path = folder / RECORDED
+            if lists.recorded:  # who came in an earlier window goes on waiting
+                write(path, without_names(path.read_text(), lists.recorded))
         else:  # the end of a window was announced to everybody; it is no slip of the hand
-            _may_stop(folder, lists.recorded)
+            _may_stop(folder, [*lists.recorded, *lists.waiting])
+            _closed(folder)
         what = f"window closed, on close {lists.window.on_close}"
         ledger.append(folder, who, what, names, fingerprint(read(folder)), run)
         return names
 
 
+def _closed(folder: Path) -> None:
+    """Draw a line below who came in a window: the next one does not let them in by the way."""
+    if read(folder).recorded:
+        path = folder / RECORDED
+        text = path.read_text()
+        write(path, text + ("" if text.endswith("\n") else "\n") + CLOSED + "\n")
+
+
 def record(folder: Path, login: str, now: datetime) -> None:
-    """Note once who entered in the open window."""
+    """Note once who entered in the open window, also if they wait since an earlier one."""
     path = folder / RECORDED
     with locked(folder):
         text = path.read_text() if path.exists() else "# who came in while everybody could\n"
-        if login not in parse(text, RECORDED)[0]:
+        if login not in read(folder).recorded:
             write(path, f"{text}{login} # {now.isoformat(timespec='seconds')}\n")
             what = "came in the open window"
             ledger.append(folder, "hub", what, [login], fingerprint(read(folder)))
@@ -147,6 +162,8 @@ def note_edit(folder: Path, before: dict[str, list[str]] | None, now: Lists) -> 
             ledger.append(folder, "", "found as it is: nobody looked before", [], mark)
         elif last.lists != mark:
             ledger.append(folder, "", "edited by hand", difference(before or {}, said(now)), mark)
+        if now.window is None:  # also if it was taken away by hand
+            _closed(folder)
         return True
 
 

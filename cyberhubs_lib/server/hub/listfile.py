@@ -34,3 +34,9 @@ def without_names(text: str, names: Iterable[str]) -> str:
     gone, lines = set(names), text.splitlines(keepends=True)
     kept = "".join(line for line in lines if not gone & set(parse(line, "")[0]))
     return kept if kept in (text, "") or kept.endswith("\n") else kept + "\n"  # it is whole
+
+
+def with_other_name(text: str, old: str, new: str) -> str:
+    """A list with another name in the place of one."""
+    lines = text.splitlines(keepends=True)
+    return "".join(f"{new}\n" if old in parse(line, "")[0] else line for line in lines)

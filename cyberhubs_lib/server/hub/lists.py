@@ -14,6 +14,7 @@ from access import LISTED, Lists, Member, Places, Rules, Window, parse
 ACCESS = Path("/srv/access")  # where compose.yaml mounts <server_dir>/access of the host
 NAMES = ("admins", "allowed_users", "blocked_users")
 RECORDED = "recorded_users"
+CLOSED = "# closed: who is above waits for a review"  # a line of RECORDED
 WINDOW = "window"
 MEMBERS = "members"
 NOTHING = Lists()
@@ -59,13 +60,14 @@ def read(folder: Path, rules: Rules = LISTED, before: Lists = NOTHING) -> Lists:
     was = dict(zip(NAMES, (before.admins, before.allowed, before.blocked), strict=True))
     half = [name for name in NAMES if _half(folder / name, was[name], found[name])]
     found |= {name: was[name] for name in half}
-    recorded = _list(folder / RECORDED, problems) if (folder / RECORDED).exists() else {}
+    recorded, waiting = _recorded(folder / RECORDED, problems)
     members = _members(folder / MEMBERS, rules, problems)
     return Lists(
         found["admins"],
         found["allowed_users"],
         found["blocked_users"],
         recorded,
+        waiting,
         _window(folder / WINDOW, problems),
         rules.everybody,
         members,
@@ -97,6 +99,20 @@ def _list(path: Path, problems: list[str]) -> Places:
     except (OSError, ValueError) as error:
         problems.append(_problem(path, error))
         return {}
+
+
+def _recorded(path: Path, problems: list[str]) -> tuple[Places, Places]:
+    """Who came in the window that is open, and who in an earlier one and waits for a review."""
+    if not path.exists():
+        return {}, {}
+    try:
+        text = _text(path)
+    except (OSError, ValueError) as error:
+        problems.append(_problem(path, error))
+        return {}, {}
+    places, last = parse(text, path.name)[0], parse(text.rpartition(CLOSED)[2], "")[0]
+    recorded = {name: places[name] for name in last}
+    return recorded, {name: place for name, place in places.items() if name not in recorded}
 
 
 def _text(path: Path, size: int = SIZE) -> str:
@@ -182,7 +198,7 @@ def said(lists: Lists) -> dict[str, list[str]]:
     window = lists.window
     return {
         **{name: sorted(getattr(lists, name)) for name in ("admins", "allowed", "blocked")},
-        "recorded": sorted(lists.recorded),
+        "recorded": sorted({*lists.recorded, *lists.waiting}),
         "window": [f"{window.until.isoformat()} {window.on_close}"] if window else [],
     }
 

@@ -79,7 +79,7 @@ def show(lists: Lists, now: datetime) -> dict[str, Any]:
         "admins": sorted(lists.admins),
         "allowed_users": sorted(lists.allowed),
         "blocked_users": sorted(lists.blocked),
-        "recorded_users": sorted(lists.recorded),
+        "recorded_users": sorted({*lists.recorded, *lists.waiting}),
         "members": {n: one.organization for n, one in sorted(lists.members.items())},
         "open": lists.open,
         "window": _window(lists.window, now),
