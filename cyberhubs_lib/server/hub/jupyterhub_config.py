@@ -189,3 +189,9 @@ if docs:
     c.JupyterHub.load_roles.append(
         {"name": "user", "scopes": ["self", "access:services!service=docs"]}
     )
+
+# What an administrator makes through the API stays when they are one no more: watch.py removes all
+# services but these, and a token ends, whoever made it for whom.
+watch = next(service for service in c.JupyterHub.services if service["name"] == "access")
+watch["environment"] = {"SERVICES": " ".join(s["name"] for s in c.JupyterHub.services)}
+c.JupyterHub.token_expires_in_max_seconds = 30 * 24 * 3600
