@@ -132,6 +132,23 @@ def test_blocked_is_out_within_seconds(hub, lists):
     assert "blocked on this hub" in Guest(hub, "ben", ALL).said
 
 
+def test_who_has_another_name_from_now_on_comes_in_with_it(hub):
+    allowed = hub.home / "access" / "allowed_users"
+    before = allowed.read_text()
+    allowed.write_text("seat01\n" + before)
+    assert Guest(hub, "seat01", ALL).inside == "seat01"
+    try:
+        done = hub.operator.call(
+            sys.executable, "-m", "cyberhubs_lib", "run", "10", "-p", "site", str(hub.site),
+            "-p", "rename", "seat01:tess",
+        )  # fmt: skip
+        assert done.code == 0, done.out
+        assert Guest(hub, "tess", ALL).inside == "tess"
+        assert Guest(hub, "seat01", ALL).inside == ""
+    finally:
+        allowed.write_text(before)
+
+
 def test_who_becomes_an_administrator_logs_in_anew(hub, lists, admins_password):
     anybody = Guest(hub, "ben", ALL)
     assert anybody.inside == "ben"

@@ -71,6 +71,15 @@ def test_who_never_started_a_server_is_renamed_too(people):
         user_files.rename("carl", "carla", people)
 
 
+def test_with_a_shared_password_the_account_is_called_otherwise_too(people):
+    Accounts(people).claim("seat01", "password:seat01")
+    user_files.rename("seat01", "carl", people)
+    accounts = Accounts(people)
+    assert accounts.of("carl", "password:carl") == Account("password:carl", "password:carl", ())
+    user_files.rename("carl", "seat01", people)  # the way back
+    assert Accounts(people).owner("seat01") == "password:seat01"
+
+
 @pytest.mark.parametrize("what", ["archive", "delete"])
 def test_an_account_without_files_is_forgotten(people, what):
     Accounts(people).claim("carl", "github:3")

@@ -13,6 +13,7 @@ from access import LOGIN, Account
 
 HOMES = Path("/srv/jupyterhub_users")  # where compose.yaml mounts <data_root>/jupyterhub_users
 FOLDER = ".accounts"
+NAME_ONLY = "password:"  # with a shared password (password.py) the name is the account
 
 
 class Accounts:
@@ -66,9 +67,12 @@ class Accounts:
         """Remember at the first login whose files these are. A claim is never overwritten."""
         if number and LOGIN.fullmatch(login) and not self.owner(login):
             self.folder.mkdir(mode=0o700, exist_ok=True)
-            partial = self.folder / f".{login}.new"
-            partial.write_text(number + "\n")
-            partial.rename(self.folder / login)
+            self._write(login, number)
+
+    def _write(self, login: str, number: str) -> None:
+        partial = self.folder / f".{login}.new"
+        partial.write_text(number + "\n")
+        partial.rename(self.folder / login)
 
     def release(self, login: str) -> None:
         """Forget an account whose files are gone."""
@@ -78,6 +82,8 @@ class Accounts:
         """The account is called otherwise now. Raises FileExistsError if that name has files."""
         if self.owner(new):
             raise FileExistsError(f"{new} has an account and files of its own here")
+        if self.owner(old).startswith(NAME_ONLY):
+            self._write(old, NAME_ONLY + new)  # first: who is interrupted here can begin again
         (self.folder / old).rename(self.folder / new)
 
 
