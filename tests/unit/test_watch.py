@@ -12,6 +12,7 @@ import ledger
 import manage
 import pytest
 import services
+import stopped
 import watch
 from door import Door
 from judge import Person
@@ -45,10 +46,22 @@ def place(tmp_path):
     return tmp_path
 
 
-def watching(place, hub):
+class FakeDocker(dict):
+    """login -> whether the container runs; while it is away nothing can be told."""
+
+    away = False
+
+    def end(self, login, still):
+        if self.away:
+            raise OSError("the broker says 502")
+        return bool(still() and self.pop(login, False))
+
+
+def watching(place, hub, containers=None):
     """A watch as the hub starts it."""
     door = Door(folder=place / "access", homes=place / "homes", state=place / "state")
-    return watch.Watch(hub, door, place / "state")
+    end = (FakeDocker() if containers is None else containers).end
+    return watch.Watch(hub, door, place / "state", end)
 
 
 def look(one, times=1):
@@ -202,6 +215,38 @@ def test_services_that_an_administrator_made_are_removed_and_told(place, monkeyp
     monkeypatch.setattr(services, "TOLD", 0)
     look(one)
     assert said(place)["alarms"] == []
+
+
+def test_a_server_that_the_hub_could_not_stop_is_stopped_when_docker_is_back(place, monkeypatch):
+    """The hub answers 204 although its own stop failed; a hub made anew goes on."""
+    hub, containers = FakeHub("ben", "carl"), FakeDocker(ben=True, carl=True)
+    look(watching(place, hub, containers))
+    (place / "access" / "blocked_users").write_text("ben\n")
+    containers.away = True
+    look(watching(place, hub, containers), 2)
+    assert list(hub.users) == ["carl"]
+    one = watching(place, hub, containers)
+    monkeypatch.setattr(watch, "PATIENCE", -1)
+    look(one)
+    assert said(place)["alarms"] == [
+        "what is to be done to ben fails again and again: the broker says 502"
+    ]
+    containers.away = False
+    look(one)
+    assert (containers, said(place)["alarms"]) == ({"carl": True}, [])
+    assert stopped.names(place / "state") == []
+
+
+def test_any_stop_is_looked_at_and_a_new_start_left_alone(place):
+    hub, containers = FakeHub("ben", "carl"), FakeDocker(ben=True, carl=True)
+    one = watching(place, hub, containers)
+    look(one)
+    for name in ("ben", "carl", "../access"):  # by the user, an administrator, the culler
+        stopped.note(name, place / "state")
+    stopped.forget("carl", place / "state")  # starts again
+    look(one)
+    assert containers == {"carl": True}
+    assert list(hub.users) == ["ben", "carl"]
 
 
 def test_a_watch_that_does_not_look_is_an_alarm(place):

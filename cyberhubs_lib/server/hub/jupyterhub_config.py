@@ -126,6 +126,7 @@ c.HubSpawner.prefix = settings["container_prefix"]
 c.HubSpawner.name_template = "{prefix}{username}"
 c.HubSpawner.use_internal_ip = True
 c.HubSpawner.remove = True
+c.HubSpawner.client_kwargs = {"timeout": 150}  # longer than the broker waits for Docker
 c.HubSpawner.mem_limit = limits["memory"]
 c.HubSpawner.cpu_limit = limits["cpus"]
 # What a server writes for itself, not into the home: with a full home it must still start and run.

@@ -13,9 +13,11 @@ from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
+import stopped
 from access import CHECK_USER
 from docker.errors import APIError, NotFound
 from dockerspawner import DockerSpawner
+from door import STATE
 from jupyterhub.spawner import SpawnException
 from rate import Rate
 
@@ -29,6 +31,7 @@ PAGES = {"lab": "/lab", "notebook": "/tree"}
 # wait for a server that is slow to stop.
 CALLS = 10
 STARTS_SECONDS = 600  # in which a user may start so many servers
+LEFT_SECONDS = 20  # for the end of a container that an earlier server has left
 
 
 class SpawnError(SpawnException):
@@ -168,7 +171,9 @@ class HubSpawner(DockerSpawner):
             {**shared, "source": f"{root}/user", "target": "/user"},
             {**shared, "source": f"{root}/data", "target": "/data", "read_only": True},
         ]
+        stopped.forget(name, STATE)  # before there is a new container: the watch ends the old one
         try:
+            await self.clear_away()
             ip, port = await super().start()
         except APIError as error:
             if error.status_code not in (403, 503):  # the broker refuses, or there is no room
@@ -178,6 +183,28 @@ class HubSpawner(DockerSpawner):
         await until_listening(ip, port, self.stop_if_refused)
         self.stop_if_refused()
         return ip, port
+
+    async def clear_away(self) -> None:
+        """End the container that a failed stop has left, or an interrupted start: its name is ours.
+
+        DockerSpawner would only remove it, which Docker refuses while it runs, so that this user
+        could never start again.
+        """
+        end = time.monotonic() + LEFT_SECONDS
+        while found := await self.get_object():
+            if time.monotonic() > end:
+                raise SpawnError("Your last server does not end.", "still there")
+            if found["State"]["Running"]:
+                self.log.warning("%s was left running, and is stopped", self.object_name)
+                await self.stop_object()
+            else:
+                await self.remove_object()  # it may be doing so by itself
+                await asyncio.sleep(0.1)
+
+    def run_post_stop_hook(self) -> Any:
+        """JupyterHub calls this after each stop, also one that failed: the watch looks at Docker."""
+        stopped.note(self.user.name, STATE)
+        return super().run_post_stop_hook()
 
     def stop_if_refused(self) -> None:
         """Ask the lists: somebody who is in already may not be allowed any more."""

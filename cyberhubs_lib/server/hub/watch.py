@@ -12,10 +12,13 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import running
+import stopped
 from access import Decision, Lists
 from ask_again import AskAgain
 from changes import close_window, confirmed, note_edit, unconfirm
@@ -41,8 +44,15 @@ log = logging.getLogger("access")
 class Watch:
     """Looks at the lists again and again."""
 
-    def __init__(self, hub: Hub, door: Door, state: Path = STATE):
+    def __init__(
+        self,
+        hub: Hub,
+        door: Door,
+        state: Path = STATE,
+        end_container: Callable[[str, Callable[[], bool]], bool] = running.end,
+    ):
         self.hub, self.door, self.state = hub, door, state
+        self.end_container = end_container
         self.known: Lists | None = None  # the lists of the last look that could be read
         self.before: dict[str, list[str]] | None = kept(state / BEFORE)
         self.verdict = Verdict(held=_held(state))
@@ -76,7 +86,7 @@ class Watch:
             lists = door.live.now()
         changed = lists is not self.known
         waiting = self.verdict.refused or self.verdict.held or may_stop or self.failing
-        if changed or waiting or time.monotonic() - self.last > ANYWAY:
+        if changed or waiting or stopped.names(self.state) or time.monotonic() - self.last > ANYWAY:
             self.last = time.monotonic()
             self.verdict = judge(
                 await self.hub.people(), lists, now, door.accounts.of, self.verdict, may_stop,
@@ -107,6 +117,9 @@ class Watch:
         for name, admin in self.verdict.admin.items():
             if name not in to_do:
                 to_do[name] = self.set_admin(name, admin)
+        for name in stopped.names(self.state):
+            if name not in to_do:
+                to_do[name] = self.see_gone(name)
         done = await asyncio.gather(*to_do.values(), return_exceptions=True)
         now, before = time.monotonic(), self.failing
         self.failing = {}
@@ -126,10 +139,23 @@ class Watch:
         try:
             await self.hub.ask("DELETE", f"/users/{name}")
         except HTTPError as error:
-            if error.code not in (400, 404):  # it is stopping; the user is gone already
+            if error.code == 400:  # it is stopping
+                return
+            if error.code != 404:  # the user is gone already
                 raise
-        else:
-            log.warning("%s is out: %s", name, why)
+        stopped.note(name, self.state)  # the hub says so too of a server that it could not stop
+        log.warning("%s is out: %s", name, why)
+        await self.see_gone(name)
+
+    async def see_gone(self, name: str) -> None:
+        """Look at Docker after a stop, and end a container that is still there. OSError if it stays."""
+
+        def still() -> bool:
+            return stopped.is_noted(name, self.state)
+
+        if await asyncio.to_thread(self.end_container, name, still):
+            log.warning("the hub had not stopped %s's server; it is stopped now", name)
+        stopped.forget(name, self.state)
 
     async def set_admin(self, name: str, admin: bool) -> None:
         """Give or take an administrator's rights, in the hub's database.
