@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 import socketserver
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -134,6 +135,17 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 128
+
+    def service_actions(self) -> None:
+        """Called twice a second: end if nobody is at Docker's socket.
+
+        When Docker is updated it may make that file anew, and a container keeps the one that was there
+        at its start. Docker starts this one again (compose.yaml), as soon as it runs itself.
+        """
+        if Handler.docker.gone():
+            sys.exit(
+                "nobody listens at Docker's socket: to be started again, with the one of today"
+            )
 
 
 if __name__ == "__main__":
