@@ -71,7 +71,9 @@ c.JupyterHub.last_activity_interval = 10  # a restarted proxy learns its routes 
 # A hub made anew asks running servers at once, and may not be on their networks yet: such a request
 # is never answered, and must not hold up the next one. All that the hub itself asks is near.
 c.JupyterHubHTTPClient.session_options = {"timeout": ClientTimeout(total=300, sock_connect=2)}
-c.JupyterHub.init_spawners_timeout = 30  # until it has asked, it says of servers that none runs
+# Until it has asked, it says of servers that none runs. But it answers nobody meanwhile, and one whose
+# start is under way waits for its answer, half a minute at most: neither may wait for the other.
+c.JupyterHub.init_spawners_timeout = 10
 
 # Pages: three of JupyterHub's, each with a few lines more.
 c.JupyterHub.template_paths = ["/srv/hub/templates"]

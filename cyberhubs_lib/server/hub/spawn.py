@@ -20,6 +20,7 @@ from dockerspawner import DockerSpawner
 from door import STATE
 from jupyterhub.spawner import SpawnException
 from rate import Rate
+from traitlets import default
 
 # Where compose.yaml mounts the host's <data_root>/jupyterhub_users into the hub.
 HOMES = Path("/srv/jupyterhub_users")
@@ -143,6 +144,24 @@ class HubSpawner(DockerSpawner):
     hub_settings: ClassVar[dict[str, Any]] = {}  # hub.json, set by jupyterhub_config.py
     starts: ClassVar[Rate]  # set there, too
 
+    @default("network_name")
+    def _its_own_network(self) -> str:
+        """The broker makes it. Also known to a hub that did not start the server."""
+        own = self.object_name.removeprefix(self.hub_settings["container_prefix"])
+        return str(self.hub_settings["network_prefix"]) + own
+
+    async def get_url(self) -> str:
+        """Where a server is that runs when the hub starts: a hub that ended while it started has not
+        noted that, and JupyterHub would wait two minutes at a wrong address and then stop it.
+        """
+        ip, port = "", 0
+        try:
+            ip, port = await self.get_ip_and_port()
+        except Exception as error:  # it would end the hub
+            self.log.warning("where %s is cannot be told: %s", self.object_name, error)
+        # without an address it has just ended, or is on another network: what is noted may be right
+        return f"http://{ip}:{port}{self.server.base_url}" if ip else str(self.server.url)
+
     async def start(self) -> tuple[str, int]:
         """Settle image and page from the menu, make the home directory, start the container.
 
@@ -156,8 +175,6 @@ class HubSpawner(DockerSpawner):
         self.image = entry["image"]
         self.default_url = PAGES[entry["interface"]]
         name = self.user.name
-        own = self.object_name.removeprefix(settings["container_prefix"])
-        self.network_name = settings["network_prefix"] + own  # the broker makes it
         if settings["disk_limit"]:
             await limited_home(name)
         else:

@@ -1,0 +1,35 @@
+"""A hub that ends while somebody's server starts: the next one finds that server, and keeps it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+from changing_lists import runs
+from laws import until
+from trial import Person
+
+
+def server_of(person):
+    """What the hub says about somebody's server; {} if it says nothing."""
+    try:
+        reply = person.web.get(f"/hub/api/users/{person.login}", headers=person._xsrf())
+        return reply.json()["servers"].get("", {})
+    except (httpx.HTTPError, ValueError, KeyError, AssertionError):
+        return {}  # the hub is not there yet
+
+
+def test_a_start_goes_on_although_the_hub_ends(demo_hub):
+    ben = Person(demo_hub, "ben")
+    ben.stop()
+    hub = demo_hub.services()["hub"]
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(ben.press_start)
+        until(lambda: runs(demo_hub, "ben"))
+        hub.kill()
+        hub.start()
+        started = demo_hub.user_container("ben").id
+    took = until(lambda: server_of(ben).get("ready"))
+    print("seconds until the new hub knows the server:", round(took, 1))
+    assert "had invalid url" in hub.logs(tail=200).decode()  # else it had ended too late
+    assert demo_hub.user_container("ben").id == started
+    assert ben.web.get("/user/ben/lab").status_code == 200
+    ben.stop()
