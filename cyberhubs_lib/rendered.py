@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 from . import front_door
 from .contexts import context
@@ -71,8 +75,9 @@ def _env(site: Site, facts: Facts, found: dict[str, bytes]) -> bytes:
         "SERVICE_GID": str(facts.service_gid),
         "DOCKER_GID": str(facts.docker_gid),
     }
-    for service in services(site):
-        values[f"CONFIG_{service.upper()}"] = _digest(service, values, found)
+    said = [YAML(typ="safe").load(found[name]) for name in _compose_files(site)]
+    digests = {service: _digest(service, said, values, found) for service in services(site)}
+    values |= {f"CONFIG_{service.upper()}": digest for service, digest in digests.items()}
     head = "# Written by runbook 06 from the site file; change it there. No secrets here.\n"
     return (head + "".join(f"{k}={v}\n" for k, v in values.items())).encode()
 
@@ -103,13 +108,25 @@ OWN_FILES = {
 }  # fmt: skip
 
 
-def _digest(service: str, values: dict[str, str], found: dict[str, bytes]) -> str:
-    """Changes with the service's own files, compose.yaml or .env: then it is made anew."""
-    whole = hashlib.sha256(
-        json.dumps({k: v for k, v in values.items() if "CONFIG_" not in k}).encode()
-    )
+def _digest(
+    service: str, compose: list[Any], values: dict[str, str], found: dict[str, bytes]
+) -> str:
+    """Changes with what the service is, and with nothing else: then it is made anew.
+
+    That is its own files, what the compose files say of it, and the values named there: a value of
+    the hub's must not restart the proxy, which cuts everybody's connections.
+    """
+    said: list[Any] = []
+    for file in compose:
+        part = file["services"].get(service, {})
+        said.append(part)
+        for kind in ("secrets", "networks"):  # they are described apart
+            said += [file.get(kind, {}).get(name) for name in part.get(kind, ())]
+    text = json.dumps(said, sort_keys=True)
+    used = {name: values[name] for name in re.findall(r"\$\{(\w+)", text) if name in values}
+    whole = hashlib.sha256((text + json.dumps(used, sort_keys=True)).encode())
     for path, content in sorted(found.items()):
-        if path.startswith((OWN_FILES[service], "compose.")):
+        if path.startswith(OWN_FILES[service]):
             whole.update(path.encode() + b"\0" + content)
     return whole.hexdigest()[:12]
 

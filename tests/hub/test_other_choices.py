@@ -1,4 +1,4 @@
-"""What a site may choose otherwise: whose the users' files are, and images of its own in the menu."""
+"""What a site may choose otherwise: whose users' files are, images of its own in the menu, limits."""
 
 import contextlib
 
@@ -42,3 +42,12 @@ def test_an_image_that_went_is_named_to_the_user(demo_hub):
     finally:
         with contextlib.suppress(ImageNotFound):
             demo_hub.engine.images.remove(OWN)
+
+
+def test_another_limit_of_uploads_makes_only_the_front_door_anew(demo_hub):
+    before = {name: c.id for name, c in demo_hub.services().items()}
+    text = demo_hub.site.read_text().replace("  memory: 1G", "  memory: 1G\n  upload: 2G")
+    with demo_hub.with_site(text) as hub:
+        after = {name: c.id for name, c in hub.services().items()}
+        assert {name for name in before if before[name] != after[name]} == {"caddy"}
+        assert "UPLOAD_LIMIT=2GiB" in hub.services()["caddy"].attrs["Config"]["Env"]

@@ -149,6 +149,34 @@ def test_a_change_of_the_port_touches_the_front_door():
     assert "caddy" in changed(before, after)
 
 
+@pytest.mark.parametrize(
+    ("settings", "anew"),
+    [
+        ({"limits": {"upload": "2G"}}, {"caddy"}),
+        ({"public_url": "http://hub.example.org:81"}, {"caddy", "hub"}),
+        ({"bind_address": "192.0.2.7"}, {"caddy"}),
+        ({"title": "Another"}, {"hub"}),
+        ({"data_root": "/data"}, {"hub", "broker"}),
+        ({"subdomains": True}, {"caddy", "proxy", "hub"}),
+        ({"limits": {"disk": "1G"}}, {"hub"}),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_a_setting_makes_anew_only_what_it_is_for(settings, anew):
+    """With the proxy all connections are cut, with Caddy too."""
+    before, after = Site(**GITHUB), Site(**{**GITHUB, **settings})
+    assert changed(settings_of(before, FACTS), settings_of(after, FACTS)) == anew
+
+
+def test_another_system_account_is_for_those_that_run_with_it():
+    facts = parse_facts(
+        "docker_root=/data/docker\nservice_uid=1002\nservice_gid=1001\ndocker_gid=99\n"
+    )
+    before, after = settings_of(Site(**GITHUB), FACTS), settings_of(Site(**GITHUB), facts)
+    assert {"caddy", "proxy"} <= changed(before, after)
+    assert "broker" not in changed(before, after)
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_each_image_names_the_one_base(name):
     first = (IMAGES / name / "Dockerfile").read_text().splitlines()[0]
