@@ -1,5 +1,6 @@
 """A hub that ends while somebody's server starts: the next one finds that server, and keeps it."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -15,6 +16,26 @@ def server_of(person):
         return reply.json()["servers"].get("", {})
     except (httpx.HTTPError, ValueError, KeyError, AssertionError):
         return {}  # the hub is not there yet
+
+
+def test_a_hub_that_starts_before_the_broker_keeps_all_servers(demo_hub):
+    ben = Person(demo_hub, "ben")
+    ben.stop()
+    ben.start()
+    started = demo_hub.user_container("ben").attrs["State"]["StartedAt"]
+    hub, broker = (demo_hub.services()[name] for name in ("hub", "broker"))
+    broker.stop()
+    try:
+        hub.restart()
+        until(lambda: b"JupyterHub is now running" in hub.logs(tail=50), 40)
+    finally:
+        broker.start()
+    until(lambda: server_of(ben).get("ready"))
+    time.sleep(5)  # the watch has looked
+    container = demo_hub.user_container("ben")
+    assert (container.status, container.attrs["State"]["StartedAt"]) == ("running", started)
+    assert ben.web.get("/user/ben/lab").status_code == 200
+    ben.stop()
 
 
 def test_a_start_goes_on_although_the_hub_ends(demo_hub):

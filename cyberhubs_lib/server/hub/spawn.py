@@ -20,6 +20,7 @@ from dockerspawner import DockerSpawner
 from door import STATE
 from jupyterhub.spawner import SpawnException
 from rate import Rate
+from requests import RequestException
 from traitlets import default
 
 # Where compose.yaml mounts the host's <data_root>/jupyterhub_users into the hub.
@@ -32,6 +33,7 @@ PAGES = {"lab": "/lab", "notebook": "/tree"}
 # wait for a server that is slow to stop.
 CALLS = 10
 STARTS_SECONDS = 600  # in which a user may start so many servers
+DOCKER_SECONDS = 60  # for which a new hub waits until Docker answers
 LEFT_SECONDS = 20  # for the end of a container that an earlier server has left
 
 
@@ -149,6 +151,18 @@ class HubSpawner(DockerSpawner):
         """The broker makes it. Also known to a hub that did not start the server."""
         own = self.object_name.removeprefix(self.hub_settings["container_prefix"])
         return str(self.hub_settings["network_prefix"]) + own
+
+    async def poll(self) -> Any:
+        """Whether it runs. A hub that has just started takes an error for `it has stopped` and ends
+        the server; Docker, or the broker before it, may only be a little later than the hub.
+        """
+        end = time.monotonic() + DOCKER_SECONDS
+        while self._check_pending and time.monotonic() < end:
+            try:
+                return await super().poll()
+            except RequestException:
+                await asyncio.sleep(1)
+        return await super().poll()
 
     async def get_url(self) -> str:
         """Where a server is that runs when the hub starts: a hub that ended while it started has not
