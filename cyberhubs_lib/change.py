@@ -20,6 +20,9 @@ UNIT = "cyberhubs-change"
 FOLDER = "/run/cyberhubs"
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
 LOST = 76  # the unit ended and left no exit code: killed, or out of memory
+# Ubuntu's needrestart restarts, after an update of libc, all that still uses the old one: our unit,
+# in the middle of its work, as well. It leaves alone what must not be stopped by hand.
+REFUSE = "-p RefuseManualStop=yes"
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ if [ "$(id -u)" != 0 ] || [ ! -d /run/systemd/system ]; then (eval "$script") </
 ($script
 ) </dev/null >{run}.out 2>{run}.err; echo \\$? >{run}.new; mv {run}.new {run}.code
 " >{run}.sh)
-if ! systemd-run -q --collect --unit={UNIT} {who} --setenv=HOME="$HOME" sh {run}.sh
+if ! systemd-run -q --collect --unit={UNIT} {REFUSE} {who} --setenv=HOME="$HOME" sh {run}.sh
 then rm -f {run}.sh; {HOLDER}; exit {BUSY}; fi
 n=0
 until [ -e {run}.code ]; do  # most changes are quick; whether the unit is alive is asked twice a second

@@ -50,7 +50,8 @@ def at_work(operator, server):
         yield first
     finally:
         first.kill()
-        server.sh(f"systemctl stop {UNIT}")
+        server.sh(f"systemctl kill -s KILL {UNIT}")  # it cannot be stopped
+        until(lambda: not changing(server))
 
 
 def _labels(statuses, runbook, **params):
