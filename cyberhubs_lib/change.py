@@ -57,6 +57,10 @@ def me(runbook: str) -> Holder:
     return Holder(runbook or "-", operator(), os.getpid())
 
 
+# Shell text: is the unit gone (3: not at work, 4: none of that name)? No other failure tells: while an
+# update has systemd start anew, nothing can be asked for a moment, and the unit works on.
+GONE = f"{{ systemctl is-active -q {UNIT}; case $? in 3 | 4) ;; *) false ;; esac; }}"
+
 HOLDER = f"systemctl show {UNIT} -p ActiveState,Description,ExecMainStartTimestamp 2>/dev/null || :"
 
 
@@ -96,11 +100,11 @@ n=0
 until [ -e {run}.code ]; do  # most changes are quick; whether the unit is alive is asked twice a second
   sleep 0.02
   n=$(((n + 1) % 25))
-  [ $n != 0 ] || systemctl is-active -q {UNIT} || [ -e {run}.code ] || {{ echo {LOST} >{run}.code; }}
+  [ $n != 0 ] || ! {GONE} 2>/dev/null || [ -e {run}.code ] || echo {LOST} >{run}.code
 done
 cat {run}.out; cat {run}.err >&2; code=$(cat {run}.code); rm -f {run}.*; exit "$code"
 }}"""
 
 
 # Shell text that ends when nobody changes the host any more.
-WAIT = f"while systemctl is-active -q {UNIT}; do sleep 0.2; done"
+WAIT = f"until {GONE} 2>/dev/null; do sleep 0.2; done"

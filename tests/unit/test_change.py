@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cyberhubs_lib.change import Holder, as_unit, me, operator, parse_holder
+from cyberhubs_lib.change import FOLDER, LOST, WAIT, Holder, as_unit, me, operator, parse_holder
 
 AWKWARD = """set -e
 cat <<'inner'
@@ -36,6 +36,46 @@ def test_half_a_script_does_nothing(tmp_path, kept):
     assert list(tmp_path.iterdir()) == []
     assert run(whole).returncode == 0
     assert len(list(tmp_path.iterdir())) == 2
+
+
+# A systemd of three programs. Its exit codes for `is-active` are the lines of a file; the last stays.
+PROGRAMS = {
+    "id": "echo 0",
+    "systemd-run": 'for last; do :; done; [ -e killed ] || setsid sh "$last" >/dev/null 2>&1 &',
+    "systemctl": "code=$(head -n 1 codes); [ $(wc -l <codes) = 1 ] || sed -i 1d codes; exit $code",
+}
+
+
+@pytest.fixture
+def systemd(tmp_path, monkeypatch):
+    """A function: run this text where systemd answers with these exit codes."""
+    (tmp_path / "bin").mkdir()
+    for name, text in PROGRAMS.items():
+        program = tmp_path / "bin" / name
+        program.write_text(f"#!/bin/sh\ncd {tmp_path}\n{text}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+
+    def call(text, codes):
+        (tmp_path / "codes").write_text("".join(f"{code}\n" for code in codes))
+        text = text.replace("/run/systemd/system", str(tmp_path))
+        return run(text.replace(FOLDER, f"{tmp_path}/run"))
+
+    return call
+
+
+def test_a_systemd_that_does_not_answer_for_a_moment_is_no_end(systemd, tmp_path):
+    text = as_unit("sleep 1.5; echo worked on", me("02_prepare_os"))
+    done = systemd(text, [0, 1, 1, 1])
+    assert (done.returncode, done.stdout) == (0, "worked on\n")
+    assert systemd(WAIT, [0, 1, 1, 0, 3]).returncode == 0
+    assert (tmp_path / "codes").read_text() == "3\n"  # it waited for that
+
+
+@pytest.mark.parametrize("code", [3, 4])
+def test_a_unit_that_is_gone_is_lost(systemd, tmp_path, code):
+    (tmp_path / "killed").touch()
+    assert systemd(as_unit("echo never", me("02_prepare_os")), [code]).returncode == LOST
 
 
 def shown(holder, state="active"):
