@@ -57,6 +57,10 @@ def me(runbook: str) -> Holder:
     return Holder(runbook or "-", operator(), os.getpid())
 
 
+# Shell text: the variables of a host's proxy, which sudo gives to whoever asks and systemd to no unit.
+# They go by the script: on a command line all could read the password in them.
+PROXY = "export -p | sed -nE '/^export (https?|no)_proxy=/Ip'"
+
 # Shell text: is the unit gone (3: not at work, 4: none of that name)? No other failure tells: while an
 # update has systemd start anew, nothing can be asked for a moment, and the unit works on.
 GONE = f"{{ systemctl is-active -q {UNIT}; case $? in 3 | 4) ;; *) false ;; esac; }}"
@@ -91,6 +95,7 @@ script=$(cat <<'{mark}'
 )
 if [ "$(id -u)" != 0 ] || [ ! -d /run/systemd/system ]; then (eval "$script") </dev/null; exit; fi
 (umask 077; mkdir -p {FOLDER}; printf %s "rm -f {run}.sh; export LC_ALL=C.UTF-8
+$({PROXY})
 ($script
 ) </dev/null >{run}.out 2>{run}.err; echo \\$? >{run}.new; mv {run}.new {run}.code
 " >{run}.sh)

@@ -75,6 +75,20 @@ def test_the_second_of_two_runs_says_who_holds_the_lock(operator, server):
         assert operator.papermill("02_prepare_os", host=server.host, dry_run="true").code == 0
 
 
+KEPT = 'Defaults env_keep += "http_proxy"'  # Debian 13's sudo keeps none by itself
+
+
+def test_a_change_knows_the_proxy_of_the_host(server, in_process):
+    server.sh("cp -p /etc/environment /root/; echo http_proxy=http://far >> /etc/environment")
+    server.sh(f"echo '{KEPT}' > /etc/sudoers.d/proxy")
+    try:
+        host = connect(server.host)
+        ask = 'echo "$http_proxy"'
+        assert [host.read(ask), host.change(ask).out] == ["http://far\n"] * 2
+    finally:
+        server.sh("mv /root/environment /etc/environment; rm /etc/sudoers.d/proxy")
+
+
 # A program of the change is replaced, as libc is by an update; then what apt runs after packages.
 NEEDRESTART = """
 set -e

@@ -19,8 +19,10 @@ false
 echo not reached"""
 
 
-def run(text):
-    return subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, timeout=20)
+def run(text, shell="sh"):
+    return subprocess.run(
+        [*shell.split(), "-s"], input=text, capture_output=True, text=True, timeout=20
+    )
 
 
 def test_a_script_runs_as_it_is_and_its_exit_code_comes_back():
@@ -41,7 +43,8 @@ def test_half_a_script_does_nothing(tmp_path, kept):
 # A systemd of three programs. Its exit codes for `is-active` are the lines of a file; the last stays.
 PROGRAMS = {
     "id": "echo 0",
-    "systemd-run": 'for last; do :; done; [ -e killed ] || setsid sh "$last" >/dev/null 2>&1 &',
+    "systemd-run": """echo "$*" >>asked
+for last; do :; done; [ -e killed ] || setsid env -i PATH="$PATH" sh "$last" >/dev/null 2>&1 &""",
     "systemctl": "code=$(head -n 1 codes); [ $(wc -l <codes) = 1 ] || sed -i 1d codes; exit $code",
 }
 
@@ -56,10 +59,10 @@ def systemd(tmp_path, monkeypatch):
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
 
-    def call(text, codes):
+    def call(text, codes, shell="sh"):
         (tmp_path / "codes").write_text("".join(f"{code}\n" for code in codes))
         text = text.replace("/run/systemd/system", str(tmp_path))
-        return run(text.replace(FOLDER, f"{tmp_path}/run"))
+        return run(text.replace(FOLDER, f"{tmp_path}/run"), shell)
 
     return call
 
@@ -76,6 +79,24 @@ def test_a_systemd_that_does_not_answer_for_a_moment_is_no_end(systemd, tmp_path
 def test_a_unit_that_is_gone_is_lost(systemd, tmp_path, code):
     (tmp_path / "killed").touch()
     assert systemd(as_unit("echo never", me("02_prepare_os")), [code]).returncode == LOST
+
+
+PROXY = {
+    "http_proxy": "http://me:p'a\"s$s`@proxy.test:3128",
+    "HTTPS_PROXY": "http://proxy.test:3128",
+    "no_proxy": "localhost, .test",
+}
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash --posix"])  # both are somewhere sh
+def test_the_proxy_of_the_host_counts_for_changes_too(systemd, tmp_path, monkeypatch, shell):
+    for name, value in {**PROXY, "OTHER": "1"}.items():
+        monkeypatch.setenv(name, value)
+    words = " ".join(f'"${name}"' for name in PROXY)
+    script = f'printf "%s\\n" {words} "${{OTHER-not this}}"'
+    done = systemd(as_unit(script, me("02_prepare_os")), [0], shell)
+    assert done.stdout.splitlines() == [*PROXY.values(), "not this"]
+    assert "proxy.test" not in (tmp_path / "asked").read_text()
 
 
 def shown(holder, state="active"):
