@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..check import Check
 from ..hub_settings import homes_unit
+from ..resources.docker import ALONE_MEANS
 from ..resources.files import Directory, File
-from ..resources.homes import PROGRAM, SOURCE, OlderHomes, in_use
+from ..resources.homes import CANNOT_TELL, PROGRAM, SOURCE, OlderHomes, in_use
 from ..resources.services import Service
 from ..shell import sh
 from ..site import Site
@@ -126,5 +127,7 @@ def _names(answer: Result) -> tuple[bool, str]:
 
 
 def _nobody(answer: Result) -> tuple[bool, str]:
+    if CANNOT_TELL in answer.out.split():
+        return False, ALONE_MEANS
     names = ", ".join(answer.out.split())
     return not names, f"servers run: {names}" if names else "nobody works there"

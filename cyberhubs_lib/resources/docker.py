@@ -9,6 +9,11 @@ from ..state import Resource, State, Unknown
 from ..transport import Result
 from .packages import APT_GET, Manager
 
+# Do containers run without the engine, which was stopped or died (live-restore)? Each has a process of
+# its own that keeps it, and nothing lists or stops them before the engine is there again.
+ALONE = "(! docker ps -q && grep -qsx containerd-shim /proc/[0-9]*/comm) >/dev/null 2>&1"
+ALONE_MEANS = "containers run without their engine: `sudo systemctl start docker` first"
+
 
 @dataclass(frozen=True)
 class Engine(Resource):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
+from .docker import ALONE, ALONE_MEANS
 from .docker_move import COMPARED, aside, copy, fits, stopped, take
 from .fstab import RELOAD, edit
 
@@ -110,9 +111,10 @@ class DockerData(Resource):
         return stopped(changes, moving[0].may_stop, before=enough)
 
 
-ENGINE = """
+ENGINE = f"""
+! {ALONE} || echo alone=yes
 echo "running=$(docker ps -q 2>/dev/null | wc -l)"
-echo "driver=$(docker info -f '{{.Driver}}' 2>/dev/null)"
+echo "driver=$(docker info -f '{{{{.Driver}}}}' 2>/dev/null)"
 echo "rsync=$(command -v rsync)"
 """
 
@@ -133,6 +135,8 @@ def movable(answers: list[str], engine: str, data: list[DockerData]) -> tuple[bo
             return False, f"{d.path}: data on {place}"
     if SYSTEM not in at:
         return True, "nothing to move"
+    if "alone" in found:
+        return False, f"data to move, and {ALONE_MEANS}"
     if not found.get("rsync"):
         return False, "data to move, and no rsync"
     if driver and not driver.startswith(("overlay", "fuse-overlay", "vfs")):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ..shell import sh
 from ..state import Resource, State
 from ..transport import Result
+from .docker import ALONE, ALONE_MEANS
 
 BEFORE = ".before-move"  # appended to the name of the original
 COPY = ".incoming"  # appended to the name of a copy that is not whole yet
@@ -23,6 +24,7 @@ STOPPED = "/var/lib/cyberhubs/stopped"  # lines "unit NAME" and "container ID"
 # Names, sizes, times, rights, owners, hard links, extended attributes; with -c every byte as well.
 RSYNC = "rsync -aHAXSx --numeric-ids --delete"
 
+NOT_ALONE = f"if {ALONE}; then echo '{ALONE_MEANS}' >&2; exit 1; fi\n"
 STOP = r"""
 running=$(docker ps -q --no-trunc 2>/dev/null | tac) || running=
 if [ -n "$running" ] && [ {} != yes ]; then
@@ -62,7 +64,7 @@ def stopped(changes: str, may_stop: bool, before: str = "") -> str:
     `before` comes first: what must hold for anything to be stopped.
     """
     return (
-        f"{START}{before}trap 'code=$?; start_again || code=1; exit $code' EXIT\n"
+        f"{START}{NOT_ALONE}{before}trap 'code=$?; start_again || code=1; exit $code' EXIT\n"
         + sh(STOP, "yes" if may_stop else "no", *[STOPPED] * 4)
         + changes
     )

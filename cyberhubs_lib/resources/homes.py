@@ -8,6 +8,7 @@ from pathlib import Path
 from ..shell import sh
 from ..state import Resource, State
 from ..transport import Result
+from .docker import ALONE
 
 SOURCE = Path(__file__).parent.parent / "server" / "homes" / "cyberhubs-homes"
 PROGRAM = f"/usr/local/sbin/{SOURCE.name}"
@@ -24,7 +25,9 @@ older() {
   done
 }
 """
-RUNNING = """
+CANNOT_TELL = "?"  # is nobody's name
+RUNNING = f"""
+if [ -n "$(older 2>/dev/null)" ] && {ALONE}; then echo '{CANNOT_TELL}'; fi
 for name in $(older 2>/dev/null); do
   [ -z "$(docker ps -q --filter "volume=$homes/$name" 2>/dev/null)" ] || echo "$name"
 done
@@ -32,7 +35,10 @@ done
 
 
 def in_use(homes: str, images: str) -> str:
-    """Shell text: whose home is a plain directory while the own server runs, one name a line."""
+    """Shell text: whose home is a plain directory while the own server runs, one name a line.
+
+    CANNOT_TELL if containers run without the engine, which alone knows whose they are.
+    """
     return sh(PLAIN, homes, images) + RUNNING
 
 

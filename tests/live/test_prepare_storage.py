@@ -233,6 +233,17 @@ def test_running_containers_are_not_stopped_unasked(operator, server, volumes, b
     assert server.sh(f"blkid -p {server.device}")[1] == ""
 
 
+def test_containers_that_outlived_their_engine_are_not_moved_away_from(server, in_process, volumes):
+    """As when it died: nothing lists them, and they write on."""
+    server.sh("systemctl stop docker.socket docker.service")
+    found = requirements(server, site=volumes, stop_containers=True)["Docker's data"]
+    said, command = found.split("`")[:2]
+    assert said == "data to move, and containers run without their engine: "
+    assert server.sh(f"systemctl reset-failed docker; {command}")[0] == 0
+    found = requirements(server, site=volumes, stop_containers=True)["Docker's data"]
+    assert found == "data to move; 2 containers stop"
+
+
 def test_a_move_that_is_killed_goes_on(operator, server, volumes):
     """First the runbook dies, then, as at a loss of power, the copy itself, in its middle."""
     before = state(server)

@@ -116,4 +116,11 @@ def test_older_homes_are_plain_directories_with_files(tmp_path):
     state = older.parse(Result(0, ask(older.question())))
     assert state == {"users": "ada, ben"}
     assert older.change(state).count(" adopt ") == 2
-    assert ask(in_use(str(homes), str(images))) == ""
+    used = in_use(str(homes), str(images))
+    assert ask(used) == ""
+    (tmp_path / "comm").write_text("containerd-shim\n")
+    stopped = "docker() { return 1; }\n" + used.replace("/proc/[0-9]*/comm", f"{tmp_path}/comm")
+    good, found = disk_limits.requirements(Site(limits={"disk": "1G"}))[0].expect(
+        Result(0, ask(stopped))
+    )
+    assert (good, "run without their engine" in found) == (False, True)

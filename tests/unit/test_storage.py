@@ -13,8 +13,8 @@ from cyberhubs_lib.params import StorageParams, check
 from cyberhubs_lib.recipes.prepare_storage import recipe
 from cyberhubs_lib.resources import fstab
 from cyberhubs_lib.resources.disks import Filesystem, look, parse_disk, usable
-from cyberhubs_lib.resources.docker_data import DockerData, movable
-from cyberhubs_lib.resources.docker_move import Restarted, fits
+from cyberhubs_lib.resources.docker_data import DockerData, engine_state, movable
+from cyberhubs_lib.resources.docker_move import Restarted, fits, stopped
 from cyberhubs_lib.resources.mounts import Mount, is_free, judged
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.sitefile import load_site
@@ -247,6 +247,8 @@ MOVES = [
     (SMALL + "data=yes\n", BUSY, False, False, "data to move, and 3 containers run"),
     (SMALL + "data=yes\n", BUSY, True, True, "data to move; 3 containers stop"),
     (UP, BUSY, False, True, "nothing to move"),
+    (SMALL + "data=yes\n", IDLE + "alone=yes\n", True, False, "run without their engine"),
+    (UP, IDLE + "alone=yes\n", False, True, "nothing to move"),
     (SMALL + "data=yes\n", "running=0\ndriver=\nrsync=\n", True, False, "no rsync"),
     (SMALL + "data=yes\n", IDLE.replace("overlay2", "zfs"), True, False, "storage driver zfs"),
     (SMALL + "data=yes\nmoved=yes\n", IDLE, True, False, "data on both disks"),
@@ -258,6 +260,25 @@ def test_when_docker_may_move(text, engine, may_stop, good, said):
     found = movable([text], engine, [DockerData("/var/lib/docker", "/mnt", may_stop)])
     assert found[0] is good
     assert said in found[1]
+
+
+@pytest.mark.parametrize(("engine", "container", "alone"), [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
+def test_containers_without_their_engine(tmp_path, engine, container, alone):
+    """The state asks for them, and a move that meets them anyhow stops nothing."""
+    comm = tmp_path / "1"
+    comm.write_text("containerd-shim\n" if container else "containerd\n")
+
+    def run(text):
+        text = text.replace("/proc/[0-9]*/comm", str(comm))
+        text = f"docker() {{ return {engine}; }}\nsystemctl() {{ echo stops; }}\n{text}"
+        return subprocess.run(["sh", "-e"], input=text, text=True, capture_output=True)
+
+    state = run(engine_state([docker])).stdout
+    assert ("alone=yes" in state) == (alone == 0)
+    if alone == 0:
+        done = run(stopped("echo changes", may_stop=True))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "`sudo systemctl start docker` first" in done.stderr
 
 
 def test_the_engine_stops_once_and_only_for_a_copy():
