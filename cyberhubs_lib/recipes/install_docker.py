@@ -44,7 +44,10 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
               if site.docker.address_pools else []),
         ],
         steps={
-            "settings": [DaemonSettings(settings(site.docker, facts))],
+            "settings": [
+                *system.engine_options(early=True),
+                DaemonSettings(settings(site.docker, facts)),
+            ],
             "repository": system.repository(site.docker),
             "engine": [system.engine(site.docker)],
             "service": [

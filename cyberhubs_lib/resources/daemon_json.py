@@ -135,16 +135,30 @@ class DaemonSettings(Resource):
         tell = f"if systemctl is-active -q docker; then systemctl reload docker; {anew}\nfi"
         keep = f"[ -e {BEFORE} ] || cp -p {DAEMON_JSON} {BEFORE} 2>/dev/null || : > {BEFORE}\n"
         files = {MARK: mark, DAEMON_JSON: text} if mark else {DAEMON_JSON: text}
-        puts = [
-            put(f"{json.dumps(content, indent=2)}\n".encode(), path, "644", "root:root")
-            for path, content in files.items()
+        return "\n".join([
+            f"mkdir -p /etc/docker\n{keep}",
+            *(self._first(found) if anew else []),
+            *[_put(content, path) for path, content in files.items()],
+            tell,
+        ])  # fmt: skip
+
+    def _first(self, found: Mapping[str, object]) -> list[str]:
+        """Live-restore alone: an engine that was started with an option of another key refuses both."""
+        if not self.values.get("live-restore") or found.get("live-restore") is True:
+            return []
+        alone = _put({**found, "live-restore": True}, DAEMON_JSON)
+        return [
+            f"if systemctl is-active -q docker; then {alone}\nsystemctl reload docker; sleep 1\nfi"
         ]
-        return "\n".join([f"mkdir -p /etc/docker\n{keep}", *puts, tell])
 
 
 ABSENT = "absent"  # is no JSON, so no value can be mistaken for it
 NOT_OURS = "none of ours"
 END = "---"  # between the two files: a line that JSON has not
+
+
+def _put(content: Mapping[str, object], path: str) -> str:
+    return put(f"{json.dumps(content, indent=2)}\n".encode(), path, "644", "root:root")
 
 
 def _json(value: object) -> str:

@@ -61,10 +61,12 @@ class Engine(Resource):
 class SysconfigOptions(Resource):
     """Options that a package gives dockerd and that exclude the same setting in daemon.json.
 
-    dockerd does not start with both. Each of `unwanted` is an option with one value.
+    dockerd does not start with both. Each of `unwanted` is an option with one value. `early`: before
+    the step that installs the engine, so that there is nothing to do while there is none.
     """
 
     unwanted: tuple[str, ...]
+    early: bool = False
 
     label = "file /etc/sysconfig/docker"
     file = "/etc/sysconfig/docker"
@@ -80,8 +82,8 @@ class SysconfigOptions(Resource):
         return f"{there}\nsed -n 's/^OPTIONS=//p' {self.file} 2>/dev/null"
 
     def parse(self, answer: Result) -> State:
-        """Which are there. Unknown while the engine is not installed."""
-        if answer.code == 9:
+        """Which are there. Unknown while the engine is not installed, unless `early`."""
+        if answer.code == 9 and not self.early:
             raise Unknown("not installed yet")
         found = [option for option in self.unwanted if option in answer.out]
         return {"excludes daemon.json": ", ".join(found) or "nothing"}
@@ -93,6 +95,6 @@ class SysconfigOptions(Resource):
     def change(self, was: State) -> str:
         """Take them out; other options stay."""
         return "\n".join(
-            sh("sed -i {} {}", f'/^OPTIONS=/s/ *{option}[ =][^ "]*//', self.file)
+            sh("sed -i {} {}", f'/^OPTIONS=/s/ *{option}[ =][^ "]*//g', self.file)
             for option in self.unwanted
         )

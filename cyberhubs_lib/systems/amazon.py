@@ -48,6 +48,6 @@ class Amazon(RedHat):
         """containerd and the client come with it."""
         return Engine(("docker",), "", self.manager)
 
-    def engine_options(self) -> list[Resource]:
+    def engine_options(self, early: bool = False) -> list[Resource]:
         """The package limits open files by an option, which excludes the same key of daemon.json."""
-        return [SysconfigOptions(("--default-ulimit",))]
+        return [SysconfigOptions(("--default-ulimit",), early)]

@@ -89,6 +89,9 @@ class System:
         """The packages of the engine and of compose."""
         raise NotImplementedError
 
-    def engine_options(self) -> list[Resource]:
-        """What the package of the engine sets that would contradict daemon.json."""
+    def engine_options(self, early: bool = False) -> list[Resource]:
+        """What the package of the engine sets that would contradict daemon.json.
+
+        `early`: of an engine that was there before the runbook.
+        """
         return []

@@ -278,6 +278,32 @@ def test_amazon_04_an_option_that_excludes_daemon_json(amazon, in_process):
     assert amazon.sh("systemctl restart docker")[0] == 0
 
 
+# As its package leaves it: the limit is an option. A container runs.
+IN_USE = r"""
+systemctl stop docker; rm /etc/docker/daemon.json*
+echo 'OPTIONS="--default-ulimit nofile=1024:4096"' > /etc/sysconfig/docker
+systemctl reset-failed docker; systemctl start docker
+tar -chPf - $(command -v sleep) $(ldd $(command -v sleep) | grep -o '/[^ ]*\.so[^ ]*') |
+    docker import - sleeper && docker run -d --name theirs --network none sleeper sleep 9999
+"""
+BEGAN = "docker inspect -f '{{.State.Running}} {{.State.StartedAt}}' theirs"
+
+
+def test_amazon_04_an_engine_that_is_in_use_takes_the_settings(amazon):
+    code, out = amazon.sh(IN_USE)
+    assert code == 0, out
+    before = amazon.sh(BEGAN)
+    assert before[1].startswith("true ")
+    done = amazon.done("04_install_docker")
+    assert set(done.rows("changed")) == {
+        "file /etc/sysconfig/docker",
+        "file /etc/docker/daemon.json",
+    }
+    assert amazon.sh(BEGAN) == before
+    amazon.again("04_install_docker")
+    assert amazon.sh("docker rm -f theirs; docker rmi sleeper")[0] == 0
+
+
 def test_amazon_04_docker_has_no_repository_for_it(amazon):
     done = amazon.run("04_install_docker", amazon.site(source="docker"))
     assert done.code == 1

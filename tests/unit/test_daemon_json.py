@@ -85,7 +85,7 @@ NO_LISTS = settings(Docker(address_pools=[]), FACTS)
 
 def test_lists_that_the_site_no_longer_asks_for_go():
     with_lists, without = DaemonSettings(DAEMON), DaemonSettings(NO_LISTS)
-    mark, now = both(with_lists.change(with_lists.parse(files({"debug": True}))))
+    *_, mark, now = both(with_lists.change(with_lists.parse(files({"debug": True}))))
     assert mark == {key: DAEMON[key] for key in ("default-address-pools", "registry-mirrors")}
     was = without.parse(files(now, mark))
     assert difference(was, without.wanted) == ["default-address-pools", "registry-mirrors"]
@@ -127,3 +127,15 @@ def test_the_engine_restarts_only_if_it_must(live_restore, changed, said, restar
     assert said in resource.note(was)
     assert ("restart docker" in resource.change(was)) == restarts
     assert "reload docker" in resource.change(was)
+
+
+def test_containers_may_go_on_before_anything_else_is_set():
+    """By a file of what was there: an engine with options of its own may refuse the new one."""
+    resource = DaemonSettings(NO_LISTS)
+    script = resource.change(resource.parse(files({"debug": True})))
+    assert both(script) == [{"debug": True, "live-restore": True}, {"debug": True, **NO_LISTS}]
+    first, second = script.split("printf %s ")[1:]
+    assert "reload docker" in first
+    assert "restart docker" in second
+    off = DaemonSettings({**NO_LISTS, "live-restore": False})
+    assert len(both(off.change(off.parse(files({"debug": True}))))) == 1

@@ -75,6 +75,7 @@ def test_updates_by_dnf_that_cannot_be_told(code, out, said):
         ('OPTIONS="--default-ulimit nofile=32768:65536"', 'OPTIONS=""'),
         ('OPTIONS="--debug --default-ulimit=nofile=1:2 --dns 192.0.2.1"',
          'OPTIONS="--debug --dns 192.0.2.1"'),
+        ('OPTIONS="--default-ulimit nofile=1:2 --default-ulimit nproc=9"', 'OPTIONS=""'),
         ('# OPTIONS="--default-ulimit nofile=1:2"', '# OPTIONS="--default-ulimit nofile=1:2"'),
         ("DAEMON_MAXFILES=1048576", "DAEMON_MAXFILES=1048576"),
     ],
@@ -85,3 +86,9 @@ def test_options_that_exclude_daemon_json_are_taken_out(line, left, tmp_path):
     script = SysconfigOptions(("--default-ulimit",)).change(None)
     subprocess.run(["sh", "-ec", script.replace(SysconfigOptions.file, str(file))], check=True)
     assert file.read_text() == left + "\n"
+
+
+def test_before_the_engine_there_is_no_option_to_take_out():
+    early = SysconfigOptions(("--default-ulimit",), early=True)
+    assert early.parse(Result(9)) == early.wanted
+    assert early.parse(Result(0, '"--default-ulimit nofile=1:2"\n')) != early.wanted
