@@ -114,6 +114,34 @@ def test_what_was_tampered_with_is_shown_and_put_right(operator, server, site, t
     assert done.rows("changed") == [shown]
 
 
+# As Docker's own page told until 2023
+OLDER = """
+gpg --dearmor < /srv/repository/debian/gpg > /etc/apt/keyrings/docker.gpg &&
+echo "deb [signed-by=/etc/apt/keyrings/docker.gpg] file:///srv/repository/debian bookworm stable" \\
+    > /etc/apt/sources.list.d/docker.list
+"""
+SOURCES = "ls /etc/apt/sources.list.d/docker.sources"
+
+
+def test_a_repository_that_another_file_names_is_left_to_it(operator, server, site):
+    code, out = server.sh(OLDER)
+    assert code == 0, out
+    assert "Conflicting values" in server.sh("apt-get check")[1]
+    done = operator.papermill("04_install_docker", site=site())  # ours was there: it goes
+    assert done.code == 0, done.out
+    assert done.rows("changed") == ["repository docker"]
+    assert server.sh("apt-get -q update -o APT::Update::Error-Mode=any")[0] == 0
+    again = operator.papermill("04_install_docker", site=site())
+    assert (again.code, again.rows("changed"), server.sh(SOURCES)[0]) == (0, [], 2)
+    done = operator.papermill("04_install_docker", site=site(fingerprint="AB" * 20))
+    assert done.code == 1
+    assert "/etc/apt/sources.list.d/docker.list: another key than ABAB" in done.out
+    server.sh("rm /etc/apt/sources.list.d/docker.list /etc/apt/keyrings/docker.gpg")
+    assert operator.papermill("04_install_docker", site=site()).rows("changed") == [
+        "repository docker"
+    ]
+
+
 def test_containers_go_on_while_the_engine_gets_new_settings(operator, server, site):
     code, out = server.sh(SLEEPER)
     assert code == 0, out
