@@ -89,39 +89,6 @@ def test_a_change_knows_the_proxy_of_the_host(server, in_process):
         server.sh("mv /root/environment /etc/environment; rm /etc/sudoers.d/proxy")
 
 
-# A program of the change is replaced, as libc is by an update; then what apt runs after packages.
-NEEDRESTART = """
-set -e
-cd /usr/local/bin; mv works old; cp /bin/sleep works; rm old
-export DEBIAN_FRONTEND=noninteractive
-needrestart -r a -m a
-"""
-
-
-def test_needrestart_leaves_a_change_alone(operator, server, in_process):
-    code, out = server.sh(
-        "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install needrestart"
-        " && cp /bin/sleep /usr/local/bin/works"
-    )
-    assert code == 0, out
-    found = []
-    script = "works 999; echo worked on"
-    thread = threading.Thread(target=lambda: found.append(connect(server.host).change(script)))
-    thread.start()
-    try:
-        until(lambda: server.sh("pgrep -x works")[0] == 0)
-        code, out = server.sh(NEEDRESTART)
-        assert code == 0, out
-        assert "refused by systemd" in out
-    finally:
-        server.sh("pkill -x works")
-        thread.join(20)
-        server.sh(
-            "rm /usr/local/bin/works; apt-get -qy purge needrestart; apt-get -qy autoremove --purge"
-        )
-    assert [result.out for result in found] == ["worked on\n"]
-
-
 def test_no_restart_while_another_run_is_at_work(operator, server, in_process):
     booted = server.booted
     with at_work(operator, server), pytest.raises(HostBusy, match="04_install_docker"):
@@ -239,3 +206,34 @@ def test_the_end_is_that_of_an_undisturbed_run(operator, server, tmp_path):
         assert left == [], "\n".join(left)
         fstab = "sed 's/^UUID=[^ ]*/UUID/' /etc/fstab"
         assert other.sh(fstab) == server.sh(fstab)
+
+
+# A program of the change is replaced, as libc is by an update; then what apt runs after packages.
+NEEDRESTART = """
+set -e
+cd /usr/local/bin; mv works old; cp /bin/sleep works; rm old
+export DEBIAN_FRONTEND=noninteractive
+needrestart -r a -m a
+"""
+
+
+def test_needrestart_leaves_a_change_alone(operator, server, in_process):
+    """The last one: it leaves packages behind."""
+    code, out = server.sh(
+        "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install needrestart"
+        " && cp /bin/sleep /usr/local/bin/works"
+    )
+    assert code == 0, out
+    found = []
+    script = "works 999; echo worked on"
+    thread = threading.Thread(target=lambda: found.append(connect(server.host).change(script)))
+    thread.start()
+    try:
+        until(lambda: server.sh("pgrep -x works")[0] == 0)
+        code, out = server.sh(NEEDRESTART)
+        assert code == 0, out
+        assert "refused by systemd" in out
+    finally:
+        server.sh("pkill -x works")
+        thread.join(20)
+    assert [result.out for result in found] == ["worked on\n"]
