@@ -6,7 +6,7 @@ MADE = """
 import sys; sys.path.insert(0, "/srv/hub")
 import asyncio
 from pathlib import Path
-import spawn
+import user_home
 
 async def main(homes, socket):
     async def answer(reader, writer):
@@ -23,23 +23,26 @@ try:
     (folder / "limited").chmod(0)
     asyncio.run(main(folder, folder / "socket"))
     print("made")
-except spawn.SpawnError as error:
+except user_home.SpawnError as error:
     print(error.jupyterhub_message)
 """
 CASES = {
-    "plain": ("spawn.make_home('ada', 1000, 1000, homes)", "made"),
-    "a place for a mount": ("spawn.make_home('limited', 1000, 1000, homes)", "file with a limit"),
-    "no name": ("spawn.make_home('../x', 1000, 1000, homes)", "cannot be the name"),
-    "limited": ("await spawn.limited_home('ada', socket)", "made"),
-    "limited, no name": ("await spawn.limited_home('a\\nada', socket)", "cannot be the name"),
+    "plain": ("user_home.make_home('ada', 1000, 1000, homes)", "made"),
+    "a place for a mount": (
+        "user_home.make_home('limited', 1000, 1000, homes)",
+        "file with a limit",
+    ),
+    "no name": ("user_home.make_home('../x', 1000, 1000, homes)", "cannot be the name"),
+    "limited": ("await user_home.limited_home('ada', socket)", "made"),
+    "limited, no name": ("await user_home.limited_home('a\\nada', socket)", "cannot be the name"),
     "refused": (
-        "await spawn.limited_home('ben', socket)",
+        "await user_home.limited_home('ben', socket)",
         "cannot be opened: ben.ext4 is damaged.",
     ),
-    "silent": ("await spawn.limited_home('carl', socket)", "cannot be opened: no answer."),
-    "nobody there": ("await spawn.limited_home('ada', homes / 'x')", "does not answer"),
-    "this hub": ("await spawn.limited_home('ada')", "does not answer"),  # it sets no limit
-    "too slow": ("await spawn.limited_home('ada', socket, 0)", "does not answer (too slow)"),
+    "silent": ("await user_home.limited_home('carl', socket)", "cannot be opened: no answer."),
+    "nobody there": ("await user_home.limited_home('ada', homes / 'x')", "does not answer"),
+    "this hub": ("await user_home.limited_home('ada')", "does not answer"),  # it sets no limit
+    "too slow": ("await user_home.limited_home('ada', socket, 0)", "does not answer (too slow)"),
 }
 
 

@@ -12,9 +12,10 @@ from authenticators import AUTHENTICATORS
 from door import Door, rules_of
 from limited import MINUTE, Limited
 from login import Listed, refuse_public_standin
+from menu import menu_html
 from providers import endpoints
 from rate import Rate
-from spawn import STARTS_SECONDS, HubSpawner, menu_html
+from spawn import STARTS_SECONDS, HubSpawner
 
 STATE = Path("/srv/state")  # the volume hub_state
 

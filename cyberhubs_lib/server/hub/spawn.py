@@ -1,16 +1,11 @@
-"""A user's server: the menu it is chosen from, its home directory, and its container."""
+"""A user's server: its container, from the start to the end."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import stat
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from html import escape
-from pathlib import Path
 from typing import Any, ClassVar
 
 import stopped
@@ -18,16 +13,13 @@ from access import CHECK_USER
 from docker.errors import APIError, NotFound
 from dockerspawner import DockerSpawner
 from door import STATE
-from jupyterhub.spawner import SpawnException
+from menu import choose
 from rate import Rate
 from requests import RequestException
+from spawn_error import SpawnError
 from traitlets import default
+from user_home import limited_home, make_home
 
-# Where compose.yaml mounts the host's <data_root>/jupyterhub_users into the hub.
-HOMES = Path("/srv/jupyterhub_users")
-# The host's service that makes homes with a limit (server/homes); an empty directory without one.
-SOCKET = Path("/run/homes/socket")
-HOME_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 PAGES = {"lab": "/lab", "notebook": "/tree"}
 # Calls to Docker at a time, as many as its client keeps connections. DockerSpawner makes one: all would
 # wait for a server that is slow to stop.
@@ -35,88 +27,6 @@ CALLS = 10
 STARTS_SECONDS = 600  # in which a user may start so many servers
 DOCKER_SECONDS = 60  # for which a new hub waits until Docker answers
 LEFT_SECONDS = 20  # for the end of a container that an earlier server has left
-
-
-class SpawnError(SpawnException):
-    """A start that cannot work, with a message for the user's page, the API and the log."""
-
-    def __init__(self, message: str, reason: str, status_code: int = 503) -> None:
-        super().__init__(message, reason=reason, status_code=status_code)
-        self.jupyterhub_message = message  # what the page of the menu shows
-
-
-def choose(menu: list[dict[str, str]], title: Any) -> dict[str, str]:
-    """The menu's entry of that title, the first if none was asked for; anything else is refused.
-
-    With one entry there is no form, and JupyterHub repeats what was chosen from an older menu.
-    """
-    if title is None or len(menu) == 1:
-        return menu[0]
-    for entry in menu:
-        if entry["title"] == title:
-            return entry
-    titles = ", ".join(entry["title"] for entry in menu)
-    raise SpawnError(f"The menu of this hub has no entry {title!r}. It has: {titles}.", "menu", 400)
-
-
-def menu_html(menu: list[dict[str, str]]) -> str:
-    """The form before a start: one radio button an entry; nothing if there is nothing to choose."""
-    if len(menu) < 2:
-        return ""
-    several = len({entry["image"] for entry in menu}) > 1  # else its name tells nobody anything
-    rows = []
-    for number, entry in enumerate(menu):
-        title, image = escape(entry["title"], quote=True), escape(entry["image"])
-        rows.append(
-            f'<div class="form-check"><label class="form-check-label">'
-            f'<input class="form-check-input" type="radio" name="title" value="{title}"'
-            f"{' checked' if number == 0 else ''}> {title}"
-            + (f' <small class="text-muted">{image}</small>' if several else "")
-            + "</label></div>"
-        )
-    return f'<fieldset aria-label="What to start">{"".join(rows)}</fieldset>'
-
-
-def make_home(name: str, uid: int, gid: int, homes: Path = HOMES) -> None:
-    """Make somebody's home directory, or set its owner right; what is in it is not touched.
-
-    Docker would make a missing one by itself, owned by root, and the user could not write there.
-    """
-    if not HOME_NAME.fullmatch(name):
-        raise SpawnError(f"The user name {name!r} cannot be the name of a directory.", "home", 400)
-    if not homes.is_dir():
-        raise SpawnError("The directory of the users' homes is missing on the server.", "home")
-    home = homes / name
-    if home.is_symlink():
-        raise SpawnError(
-            "The home directory is a link; an administrator has to look at it.", "home"
-        )
-    home.mkdir(mode=0o700, exist_ok=True)
-    now = home.stat()
-    if not stat.S_IMODE(now.st_mode):  # the place where the host mounts a home that has a limit
-        raise SpawnError(
-            "The home directory lies in a file with a limit, and this hub sets no limit;"
-            " an administrator has to read `Disk limits` in the book.", "home",
-        )  # fmt: skip
-    if (now.st_uid, now.st_gid) != (uid, gid):
-        os.chown(home, uid, gid)
-
-
-async def limited_home(name: str, socket: Path = SOCKET, seconds: float = 100) -> None:
-    """Have the host make and mount a home with a limit: it answers "ok", or why not."""
-    if not HOME_NAME.fullmatch(name):
-        raise SpawnError(f"The user name {name!r} cannot be the name of a directory.", "home", 400)
-    try:
-        async with asyncio.timeout(seconds):
-            reader, writer = await asyncio.open_unix_connection(socket)
-            writer.write(f"{name}\n".encode())
-            said = (await reader.readline()).decode(errors="replace").strip()
-            writer.close()
-    except (OSError, TimeoutError) as error:
-        said = f"the server's service for homes does not answer ({str(error) or 'too slow'})"
-    if said != "ok":
-        raise SpawnError(f"The home directory cannot be opened: {said or 'no answer'}."
-                         " An administrator has to look at it.", "home")  # fmt: skip
 
 
 async def until_listening(
