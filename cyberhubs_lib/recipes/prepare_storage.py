@@ -15,7 +15,7 @@ from ..site_host import Volume
 from ..state import Resource
 from ..transport import Result
 from . import disk_limits
-from .recipe import Recipe, supported
+from .recipe import Recipe, account_exists, supported
 from .storage_checks import checks
 
 STEPS = ("filesystem", "mount", "directories", "disk_limits", "docker")
@@ -34,6 +34,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     docker = _docker(volumes[0].mount, params) if volumes and site.storage.docker_data else []
     return Recipe(
         requirements=[
+            account_exists(facts),
             *_strange(params.confirm, [volume.device for volume in made]),
             *[check for volume in volumes for check in _fit(volume)],
             *([] if volumes else [_judge(root, hard=False)]),
@@ -46,7 +47,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                 *[Filesystem(v.device, v.filesystem, v.label, v.files == "large") for v in made],
             ],
             "mount": [Mount(v.device, v.mount, v.filesystem, _quotas(v)) for v in made],
-            "directories": _directories(site, f"{facts.service_uid}:{facts.service_gid}"),
+            "directories": _directories(site, facts.owner),
             "disk_limits": disk_limits.step(site, system),
             "docker": [*_drop_ins(volumes[0].mount), *docker, Restarted()] if docker else [],
         },

@@ -364,3 +364,16 @@ def test_a_disk_that_is_only_confirmed_is_not_used_silently(disk, confirm, refus
     rows = {c.label: c.row(Result(0)) for c in made if c.label == "confirm"}
     assert [row.wanted for row in rows.values()] == ([refused] if refused else [])
     assert {row.status for row in rows.values()} <= {"failed"}
+
+
+@pytest.mark.parametrize(("account", "status"), [("", "failed"), ("service_uid=7\n", "ok")])
+def test_nothing_is_given_to_an_account_that_is_missing(account, status):
+    facts = parse_facts(f"id=debian\nversion=13\narch=x86_64\nservice_user=hub\n{account}")
+    made = recipe(facts, Site(), StorageParams())
+    assert [c.row(Result(0)).status for c in made.requirements if c.label == "account hub"] == [
+        status
+    ]
+    directory = made.steps["directories"][0]
+    if not account:
+        with pytest.raises(Unknown, match="runbook 02 makes it"):
+            directory.parse(Result(0, ""))
