@@ -113,13 +113,13 @@ def build(
         ) from None
 
 
-def _split(name: str) -> tuple[str, str | None]:
-    """Repository and tag, as the SDK wants them; a digest stays with the name."""
-    if "@" in name:
-        repository, _, digest = name.partition("@")
-        return repository.rpartition(":")[0] or repository, digest
+def _split(name: str) -> tuple[str, str]:
+    """Repository and tag, as the SDK wants them; a digest goes before a tag and takes its place."""
+    name, _, digest = name.partition("@")
     head, colon, tag = name.rpartition(":")
-    return (head, tag) if colon and "/" not in tag else (name, "latest")
+    # what follows a colon and has a slash is a registry's port
+    repository, tag = (head, tag) if colon and "/" not in tag else (name, "latest")
+    return repository, digest or tag
 
 
 def _said(error: Exception) -> str:

@@ -84,6 +84,9 @@ def test_the_mirror_comes_from_the_system(sources, mirror, security):
         ("host:5000/a", ("host:5000/a", "latest")),
         ("host:5000/a:2", ("host:5000/a", "2")),
         ("debian:trixie@sha256:ff", ("debian", "sha256:ff")),
+        ("debian@sha256:ff", ("debian", "sha256:ff")),
+        ("host:5000/g/a@sha256:ff", ("host:5000/g/a", "sha256:ff")),
+        ("host:5000/g/a:2@sha256:ff", ("host:5000/g/a", "sha256:ff")),
     ],
 )
 def test_image_names(name, parts):
