@@ -77,6 +77,7 @@ def _stop_if_taken(site: Site) -> None:
 def _base(site: Site) -> None:
     """The bottom image before the runbooks: what has to be installed for it is said here."""
     host = connect("localhost")
+    host.root = False  # but for what `bottom` installs
     with engine(host) as client:
         bottom(host, client, site.images.base, print)
 

@@ -1,17 +1,20 @@
 """The Docker engine of a host, through the docker SDK, over the connection that is there already.
 
 Each connection of the SDK becomes a channel that runs `docker system dial-stdio`, as docker's own
-ssh client does it: one connection, one policy for host keys, and nothing listens on a port.
+ssh client does it: one connection, one policy for host keys, and nothing listens on a port. On this
+machine it is a program of its own, where only root may use the engine.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import docker
 import paramiko
@@ -26,17 +29,15 @@ from .transport import interpreter
 
 DIAL = "docker system dial-stdio"
 TIMEOUT = 1800  # seconds without a byte: a build step that compiles may be silent for long
+Line: TypeAlias = socket.socket | paramiko.Channel  # its other end is the engine
 
 
 @contextlib.contextmanager
 def engine(host: Host) -> Iterator[docker.DockerClient]:
     """A client for the host's engine. Raises PreconditionFailed if the engine does not answer."""
     with contextlib.ExitStack() as stack:
-        where = None
-        if isinstance(host.transport, Ssh):
-            may = host.facts.docker_as == "docker"
-            dial = interpreter(*((None, "") if may else host.become()), DIAL)
-            where = stack.enter_context(_tunnel(host.transport.open(), dial))
+        dial = _dial(host)
+        where = stack.enter_context(_tunnel(dial)) if dial else None
         try:
             client = (
                 docker.DockerClient(f"unix://{where}", version="auto", timeout=TIMEOUT)
@@ -67,42 +68,69 @@ def engine(host: Host) -> Iterator[docker.DockerClient]:
             ) from None
 
 
+def _dial(host: Host) -> Callable[[], Line] | None:
+    """What opens a line to the engine; None where the SDK finds it by itself."""
+    if isinstance(host.transport, Ssh):
+        may, transport = host.facts.docker_as == "docker", host.transport.open()
+        dial = interpreter(*((None, "") if may else host.become()), DIAL)
+        return lambda: _channel(transport, *dial)
+    # `root` is False for the demo, and where nothing but images is wanted of this machine
+    if host.is_local and host.root and host.facts.docker and host.facts.docker_as != "docker":
+        dial = interpreter(*host.become(), DIAL)
+        return lambda: _program(*dial)
+    return None
+
+
+def _channel(transport: paramiko.Transport, command: str, first: str) -> Line:
+    channel = transport.open_session()
+    channel.exec_command(command)
+    channel.sendall(first.encode())
+    return channel
+
+
+def _program(command: str, first: str) -> Line:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        end, null = theirs.fileno(), subprocess.DEVNULL
+        dialled = subprocess.Popen(["sh", "-c", command], stdin=end, stdout=end, stderr=null)
+    threading.Thread(target=dialled.wait, daemon=True).start()  # leaves no zombie
+    ours.sendall(first.encode())
+    return ours
+
+
 @contextlib.contextmanager
-def _tunnel(transport: paramiko.Transport, dial: tuple[str, str]) -> Iterator[Path]:
-    """A local socket whose connections end in the remote engine; only this user can open it."""
+def _tunnel(dial: Callable[[], Line]) -> Iterator[Path]:
+    """A local socket whose connections end in the engine; only this user can open it."""
     with tempfile.TemporaryDirectory(prefix="cyberhubs-") as folder:
         path = Path(folder) / "docker.sock"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
             listener.listen()
-            threading.Thread(target=_accept, args=(listener, transport, dial), daemon=True).start()
+            threading.Thread(target=_accept, args=(listener, dial), daemon=True).start()
             yield path
 
 
-def _accept(listener: socket.socket, transport: paramiko.Transport, dial: tuple[str, str]) -> None:
-    command, first = dial
+def _accept(listener: socket.socket, dial: Callable[[], Line]) -> None:
     with contextlib.suppress(OSError):  # the listener was closed: the end
         while True:
             here, _ = listener.accept()
             try:
-                channel = transport.open_session()
-                channel.exec_command(command)
-                channel.sendall(first.encode())
-            except (paramiko.SSHException, EOFError):  # the connection is gone: say so at once
+                channel = dial()
+            except (paramiko.SSHException, EOFError, OSError):  # no way there: say so at once
                 here.close()
                 continue
             for pump in (_forward, _back):
                 threading.Thread(target=pump, args=(here, channel), daemon=True).start()
 
 
-def _forward(here: socket.socket, channel: paramiko.Channel) -> None:
+def _forward(here: socket.socket, channel: Line) -> None:
     with contextlib.suppress(OSError):
         while data := here.recv(1 << 18):
             channel.sendall(data)
-        channel.shutdown_write()
+        channel.shutdown(socket.SHUT_WR)
 
 
-def _back(here: socket.socket, channel: paramiko.Channel) -> None:
+def _back(here: socket.socket, channel: Line) -> None:
     with contextlib.suppress(OSError):
         while data := channel.recv(1 << 18):
             here.sendall(data)

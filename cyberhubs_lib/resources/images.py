@@ -144,6 +144,7 @@ class Copied(Built):
     def bring(self, host: Host, client: docker.DockerClient, tell: Callable[[str], None]) -> None:
         """Streamed: nothing is stored in between."""
         here = connect("localhost")
+        here.root = False
         with engine(here) as source:
             if _digest(source, self.tag()) != self.context.digest:
                 Built.bring(self, here, source, tell)
