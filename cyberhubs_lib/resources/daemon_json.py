@@ -11,9 +11,10 @@ from ..shell import put
 from ..site_host import Docker
 from ..state import Resource, State, Unknown
 from ..transport import Result
-from .services import restart
+from .services import UNREAD, restart, unread
 
 ENGINE = "docker.service"
+CUT_OFF = unread(ENGINE)
 DAEMON_JSON = "/etc/docker/daemon.json"
 BEFORE = f"{DAEMON_JSON}.before"  # as it was before the first change, for the way back; empty: none
 MARK = f"{DAEMON_JSON}.ours"  # the lists that a runbook wrote
@@ -86,18 +87,19 @@ class DaemonSettings(Resource):
 
     @property
     def wanted(self) -> State:  # type: ignore[override]
-        """Our keys, as JSON."""
+        """Our keys, as JSON, and that a running engine has read them."""
         ours = {key: _json(value) for key, value in self.values.items()}
-        return {**ours, **{key: NOT_OURS for key in LISTS if key not in self.values}}
+        return {**ours, **{k: NOT_OURS for k in LISTS if k not in self.values}, UNREAD: "no"}
 
     def question(self) -> str:
-        """Both files, the mark first."""
-        both = f"cat {MARK} 2>/dev/null; echo; echo {END}\n"
+        """Whether a change was cut off, and both files, the mark first."""
+        both = f"[ ! -e {CUT_OFF} ] || echo {UNREAD}\ncat {MARK} 2>/dev/null; echo; echo {END}\n"
         return f"{both}[ -f {DAEMON_JSON} ] && cat {DAEMON_JSON} || :"
 
     def parse(self, answer: Result) -> State:
         """Our keys, as JSON, and both files. Unknown if one is not a JSON object."""
-        mark, _, text = answer.out.partition(f"{END}\n")
+        out = answer.out.removeprefix(f"{UNREAD}\n")
+        mark, _, text = out.partition(f"{END}\n")
         data, written = _read(text, DAEMON_JSON), _read(mark, MARK)
         found = {
             k: _json(_part(data[k], v)) if k in data else ABSENT for k, v in self.values.items()
@@ -106,6 +108,7 @@ class DaemonSettings(Resource):
             if key not in self.values:
                 ours = key in data and key in written and data[key] == written[key]
                 found[key] = _json(data[key]) if ours else NOT_OURS
+        found[UNREAD] = "yes" if out != answer.out else "no"
         return {**found, "file": json.dumps(data), "mark": json.dumps(written)}
 
     def note(self, was: State) -> str:
@@ -120,7 +123,7 @@ class DaemonSettings(Resource):
         return {key for key, value in (self.wanted or {}).items() if (was or {}).get(key) != value}
 
     def _is_reloaded(self, was: State) -> bool:
-        """A key that is gone is not taken note of by a reload."""
+        """A key that is gone is not taken note of by a reload; what was cut off may be any."""
         return self._changed(was) <= RELOADED & self.values.keys()
 
     def change(self, was: State) -> str:
@@ -137,9 +140,11 @@ class DaemonSettings(Resource):
         files = {MARK: mark, DAEMON_JSON: text} if mark else {DAEMON_JSON: text}
         return "\n".join([
             f"mkdir -p /etc/docker\n{keep}",
+            f": > {CUT_OFF}",
             *(self._first(found) if anew else []),
             *[_put(content, path) for path, content in files.items()],
             tell,
+            f"rm -f {CUT_OFF}",
         ])  # fmt: skip
 
     def _first(self, found: Mapping[str, object]) -> list[str]:

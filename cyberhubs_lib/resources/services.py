@@ -18,6 +18,17 @@ def restart(unit: str) -> str:
     return sh("systemctl reset-failed {} 2>/dev/null || :; systemctl restart {}", unit, unit)
 
 
+UNREAD = "still to be read"  # settings that are written, by the service that runs: yes, no
+
+
+def unread(unit: str) -> str:
+    """A file that says so: made before they are written, removed after the reload.
+
+    A service that starts with the host reads all, and then /run is empty.
+    """
+    return f"/run/cyberhubs.{unit}.unread"
+
+
 @dataclass(frozen=True)
 class Service(Resource):
     """A unit that is started now and at every boot. `active` False: enabled is enough."""

@@ -13,6 +13,7 @@ from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
 from .gone import Gone
+from .services import UNREAD, unread
 
 FILE = "/etc/ssh/sshd_config.d/10-cyberhubs.conf"  # before 50-cloud-init.conf
 # what is written, and what is as good or stricter; sshd_config(5) has them
@@ -22,12 +23,16 @@ WANTED = {
     "PermitRootLogin": ("prohibit-password", "without-password", "forced-commands-only", "no"),
     "X11Forwarding": ("no",),
 }
-ASK = "sshd -T 2>&1"
+BEST = {**{key: good[0] for key, good in WANTED.items()}, UNREAD: "no"}
+CUT_OFF = unread("sshd")  # `sshd -T` reads the files; what the running sshd has read it cannot tell
+ASK = f"[ ! -e {CUT_OFF} ] || echo unread\nsshd -T 2>&1"
 # Without our file first: what it says must not hide what others say.
 CHANGE = """
-f={}; mkdir -p "${f%/*}"
+f={}; unread={}; mkdir -p "${f%/*}"
 weaker() { sshd -T | awk {}; }
-back() { rm -f "$f"; [ ! -e "$f.before" ] || mv -f "$f.before" "$f"; }
+back() { rm -f "$f" $begun; [ ! -e "$f.before" ] || mv -f "$f.before" "$f"; }
+begun=$unread; [ ! -e "$unread" ] || begun=
+: >"$unread"
 [ ! -e "$f" ] || mv -f "$f" "$f.before"
 lines=$(weaker) || { back; exit 1; }
 if [ -n "$lines" ]; then
@@ -43,13 +48,14 @@ if [ -n "$left" ]; then
     exit 1
 fi
 rm -f "$f.before"
-systemctl reload {}"""
+systemctl reload {} && rm -f "$unread"
+"""
 
 
 def effective(answer: Result) -> dict[str, str]:
     """What counts of the settings in WANTED; one that is good enough as it is written there.
 
-    Raises Unknown if sshd does not say.
+    And whether sshd may not have read it. Raises Unknown if sshd does not say.
     """
     lines = [line.partition(" ") for line in answer.out.splitlines()]
     said = {key: value.strip() for key, _, value in lines}
@@ -60,7 +66,7 @@ def effective(answer: Result) -> dict[str, str]:
             last = (answer.out.strip().splitlines() or ["nothing"])[-1]
             raise Unknown(f"`sshd -T` says: {last[:200]}")
         found[key] = good[0] if value in good else value
-    return found
+    return {**found, UNREAD: "yes" if "unread" in said else "no"}
 
 
 def keys_only(answer: Result) -> tuple[bool, str]:
@@ -69,7 +75,7 @@ def keys_only(answer: Result) -> tuple[bool, str]:
         found = effective(answer)
     except Unknown as unknown:
         return False, str(unknown)
-    weak = [f"{key} {value}" for key, value in found.items() if value != WANTED[key][0]]
+    weak = [f"{key} {value}" for key, value in found.items() if value != BEST[key]]
     return not weak, ", ".join(weak) or "yes"
 
 
@@ -92,8 +98,8 @@ class KeysOnly(Resource):
 
     @property
     def wanted(self) -> State:  # type: ignore[override]
-        """The settings, or stricter ones."""
-        return {key: good[0] for key, good in WANTED.items()}
+        """The settings, or stricter ones, and that sshd has read them."""
+        return {**BEST}
 
     def question(self) -> str:
         """sshd itself."""
@@ -113,4 +119,4 @@ class KeysOnly(Resource):
             f'$1 == "{key.lower()}" && $2 !~ /^({"|".join(good)})$/ {{ print "{key} {good[0]}" }}'
             for key, good in WANTED.items()
         )
-        return sh(CHANGE, FILE, program, self.service)
+        return sh(CHANGE, FILE, CUT_OFF, program, self.service)

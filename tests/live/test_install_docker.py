@@ -103,6 +103,7 @@ def test_the_engine_comes_from_the_signed_repository(operator, server, site):
          " gpg --armor --export b@example.org >> /etc/apt/keyrings/docker.asc", "repository docker"),
         ("sed -i s/bookworm/sid/ /etc/apt/sources.list.d/docker.sources", "repository docker"),
         ("dpkg --purge --force-depends docker-compose-plugin", "Docker engine"),
+        ("touch /run/cyberhubs.docker.service.unread", "file /etc/docker/daemon.json"),
         ("systemctl disable -q docker", "service docker.service"),
         ("gpasswd -d debian docker", "debian in group docker"),
     ],

@@ -97,6 +97,7 @@ def test_only_the_open_ports_answer_from_outside(server):
         ("echo 100 > /proc/sys/fs/inotify/max_user_instances", "fs.inotify.max_user_instances"),
         ("echo PermitRootLogin yes > /etc/ssh/sshd_config.d/10-cyberhubs.conf",
          "ssh with keys only"),
+        ("touch /run/cyberhubs.sshd.unread", "ssh with keys only"),
         ("rm /etc/apt/apt.conf.d/20auto-upgrades", "file /etc/apt/apt.conf.d/20auto-upgrades"),
         ("sed -i '/^Package: wget$/,/^$/s/^Version: .*/Version: 1.0-1/' /var/lib/dpkg/status",
          "updates"),

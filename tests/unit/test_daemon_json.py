@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 
 import pytest
 from daemon_settings import DAEMON, FACTS
@@ -139,3 +140,29 @@ def test_containers_may_go_on_before_anything_else_is_set():
     assert "restart docker" in second
     off = DaemonSettings({**NO_LISTS, "live-restore": False})
     assert len(both(off.change(off.parse(files({"debug": True}))))) == 1
+
+
+@pytest.mark.parametrize("fails", ["reload", "restart"])
+def test_what_the_engine_was_not_told_is_still_to_be_done(tmp_path, fails):
+    """The file is as wanted then; the engine is not."""
+    path = f"PATH={tmp_path}:$PATH\n"
+    tool, run = tmp_path / "systemctl", tmp_path / "run"
+    tool.write_text(f'#!/bin/sh\n! {{ [ "$1" = {fails} ] && [ ! -e {run}/well ]; }}\n')
+    tool.chmod(0o755)
+    run.mkdir()
+
+    def sh(script):
+        script = script.replace("/etc/docker", f"{tmp_path}/etc").replace("/run/", f"{run}/")
+        script = script.replace("chown root:root", "true").replace("sleep 1", ":")
+        done = subprocess.run(["sh", "-e"], input=path + script, text=True, capture_output=True)
+        return Result(done.returncode, done.stdout)
+
+    resource = DaemonSettings(DAEMON)
+    was = resource.parse(sh(resource.question()))
+    assert sh(resource.change(was)).code == 1
+    was = resource.parse(sh(resource.question()))
+    assert difference(was, resource.wanted) == ["still to be read"]
+    assert "restart docker" in resource.change(was)  # which keys it was is not known any more
+    (run / "well").touch()
+    assert sh(resource.change(was)).code == 0
+    assert difference(resource.parse(sh(resource.question())), resource.wanted) == []
