@@ -16,15 +16,27 @@ WHOLE = f"{CACHED} -q check --dependencies --duplicates"
 
 
 class DnfIndex(PackageIndex):
-    """The list of what can be installed; not older than two days."""
+    """The list of what can be installed: of all repositories, not older than two days."""
+
+    options = ""  # of dnf, when it is asked whether it has all
 
     def question(self) -> str:
-        """Young, old, or never read; dnf's own timer and every transaction read it as well."""
+        """Young, old, or never read; dnf's own timer and every transaction read it as well.
+
+        Where it has nothing of a repository that was added since then, dnf tells nothing of any.
+        """
         return (
             f"if ! {INDEX_READ}; then echo never\n"
-            f"elif find {STAMP} /var/cache/dnf/*/repodata/*primary* -maxdepth 0 -mmin -{MINUTES}"
-            " 2>/dev/null | grep -q .\nthen echo young; else echo old; fi"
+            f"elif ! find {STAMP} /var/cache/dnf/*/repodata/*primary* -maxdepth 0 -mmin -{MINUTES}"
+            " 2>/dev/null | grep -q .\nthen echo old\n"
+            f"elif {CACHED} -q{self.options} repoquery no-such-package >/dev/null 2>&1\n"
+            "then echo young; else echo part; fi"
         )
+
+    def parse(self, answer: Result) -> State:
+        """The age in words, or what is missing."""
+        part = answer.out.strip() == "part"
+        return {"age": "not of all repositories"} if part else super().parse(answer)
 
     def change(self, was: State) -> str:
         """Read it."""

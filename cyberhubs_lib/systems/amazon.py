@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..resources.docker import Engine, SysconfigOptions
 from ..resources.files import File
+from ..resources.rpm import DnfIndex, DnfUpdates
 from ..site_host import Docker
 from ..state import Resource
 from .enterprise import RedHat
@@ -14,6 +15,12 @@ from .system import Lack
 NFS = "sshfs is not to be had there: mount by NFS in runbook 05, or take a machine with Debian"
 OURS = "nothing: our own image of compose is used instead, runbook 08 builds it"
 RELEASE = "/etc/dnf/vars/releasever"
+
+
+class UnlockedIndex(DnfIndex):
+    """Of the release that counts when it is unlocked, so that it needs not be read for that alone."""
+
+    options = " --releasever=latest"
 
 
 class Amazon(RedHat):
@@ -34,7 +41,7 @@ class Amazon(RedHat):
         """First unlocked: docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades-usage.html."""
         why = "locked to the release of its image it would never get a security update"
         unlocked = File(RELEASE, b"latest\n", why=why, after="dnf -q makecache")
-        return [unlocked, *super().index()]
+        return [unlocked, UnlockedIndex(), DnfUpdates()]
 
     def from_docker(self, docker: Docker) -> bool:
         """Never."""

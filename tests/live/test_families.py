@@ -130,6 +130,8 @@ def test_02_a_restart_is_known_and_made(el9):
         ("sed -i s/enabled=1/enabled=0/ /etc/yum.repos.d/epel.repo", "repository EPEL"),
         ("rpm -e --nodeps tzdata; rpm -i /srv/base/tzdata-2024.rpm", "updates"),
         ("rm -rf /var/cache/dnf", "package index"),
+        ("mkdir /srv/new; createrepo_c -q /srv/new; cd /etc/yum.repos.d; sed 's,epel,new,'"
+         " epel.repo >new.repo", "package index"),
         ("systemctl disable -q --now dnf-automatic-install.timer",
          "service dnf-automatic-install.timer"),
         ("systemctl stop cyberhubs-restart.timer", "timer cyberhubs-restart.timer"),

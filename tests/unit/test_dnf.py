@@ -29,6 +29,23 @@ def test_parsers_make_a_state_of_garbage(resource, code, text):
     assert state is None or set(resource.wanted) <= set(state)
 
 
+@pytest.mark.parametrize(
+    ("read", "cached", "age"),
+    [
+        ("", "false", "never read"), ("now", "true", "under two days"),
+        ("now", "false", "not of all repositories"), ("3 days ago", "true", "over two days"),
+    ],
+)  # fmt: skip
+def test_an_index_lacks_what_dnf_cannot_do_without(tmp_path, read, cached, age):
+    data = tmp_path / "base-1" / "repodata"
+    data.mkdir(parents=True)
+    make = f"cd {data}; for f in repomd.xml a-primary.xml; do touch -d '{read}' $f; done\n"
+    script = f"{make if read else ''}dnf() {{ [ $1 = -C ] && {cached}; }}\n{DnfIndex().question()}"
+    script = script.replace("/var/cache/dnf", str(tmp_path)).replace("/var/lib", str(tmp_path))
+    done = subprocess.run(["sh"], input=script, text=True, capture_output=True)
+    assert DnfIndex().parse(Result(0, done.stdout)) == {"age": age}
+
+
 @given(st.integers(0, 255), st.text())
 def test_dnf_check_is_read_by_its_exit_code(code, text):
     assert parse_whole(Result(code, text))[0] == (code == 0)
