@@ -103,7 +103,8 @@ def findings(
                 "each signed by the next", "the site's own first, then the one that signed it"),
         Finding("a browser says", not said, said or "trusted", "trusted",
                 "put the missing ones between it and the root into chain_file; if the root is your"
-                " institution's own, name it in ca_certificates"),
+                " institution's own, name it in ca_certificates; if a key is too small, get"
+                " a certificate with a larger one (RSA of 2048 bits, or P-256)"),
     ]  # fmt: skip
 
 
@@ -127,7 +128,10 @@ def _refusal(pair: Pair, name: str, roots: Iterable[Path]) -> str:
     """Why a client would refuse it; "" if it would not. Asked with a real handshake, in memory."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_side.load_cert_chain(*pair.files)
+    try:
+        server_side.load_cert_chain(*pair.files)
+    except ssl.SSLError as error:  # it would not even be served
+        return _words(error)
     server = server_side.wrap_bio(to_server, to_client, server_side=True)
     client = trust(roots).wrap_bio(to_client, to_server, server_hostname=name)
     try:
@@ -139,4 +143,11 @@ def _refusal(pair: Pair, name: str, roots: Iterable[Path]) -> str:
                     continue
     except ssl.SSLCertVerificationError as error:
         return error.verify_message
+    except ssl.SSLError as error:
+        return _words(error)
     return ""
+
+
+def _words(error: ssl.SSLError) -> str:
+    """EE_KEY_TOO_SMALL, for one, is written for programs."""
+    return (error.reason or str(error)).lower().replace("_", " ")

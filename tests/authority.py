@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
@@ -21,7 +21,7 @@ class Signed:
     """A certificate with its key."""
 
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
     @property
     def pem(self) -> str:
@@ -42,9 +42,14 @@ def signed(
     authority: bool = False,
     begin: timedelta = -HOUR,
     end: timedelta = 90 * 24 * HOUR,
+    bits: int = 0,
 ) -> Signed:
-    """A certificate called `name` for `names` (or addresses); it signs itself if `by` is None."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """A certificate called `name` for `names` (or addresses); it signs itself if `by` is None.
+
+    With `bits` its key is one of RSA with so many.
+    """
+    curve = ec.SECP256R1()
+    key = rsa.generate_private_key(65537, bits) if bits else ec.generate_private_key(curve)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(timezone.utc)
     issuer = by.certificate.subject if by else subject

@@ -48,6 +48,8 @@ PAIRS = {
                 {"time left", "a browser says"}),
     "a fifth left": (lambda ca, s: (s.pem + ca.between.pem, s.key_pem),
                      {"begin": -80 * HOUR, "end": 20 * HOUR}, {"time left"}),
+    "a weak key": (lambda ca, s: (s.pem + ca.between.pem, s.key_pem), {"bits": 1024},
+                   {"a browser says"}),
     "an authority": (lambda ca, s: (s.pem + ca.between.pem, s.key_pem), {"authority": True}, {"kind"}),
 }  # fmt: skip
 
