@@ -74,7 +74,7 @@ def _packages(system: System, site: Site) -> list[Resource]:
         Authorities({p.stem: p.read_bytes() for p in site.certificates()}, system.store),
         *system.index(),
         *system.packages(dict(sorted(wanted.items()))),
-        system.clock(),
+        system.clock(site.extra_packages),
         ClockRuns(),
         *system.automatic_updates(site.system.restart_at),
     ]

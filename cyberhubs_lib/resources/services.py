@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
-from .packages import Package
+from .packages import Manager, Package
 
 
 def restart(unit: str) -> str:
@@ -71,8 +72,23 @@ class Service(Resource):
         return sh(f"systemctl enable {'--now ' if self.active else ''}{{}}", self.unit)
 
 
-# services that keep the clock
-KEEPERS = ("chrony", "chronyd", "ntpsec", "ntp", "systemd-timesyncd")
+# packages that keep the clock, and what Debian and Red Hat call the service of each
+KEEPERS = {
+    "chrony": ("chrony", "chronyd"),
+    "ntp": ("ntpsec", "ntp", "ntpd"),
+    "ntpsec": ("ntpsec", "ntpd"),
+    "openntpd": ("openntpd", "ntpd"),
+    "systemd-timesyncd": ("systemd-timesyncd",),
+}
+CLOCKS = " ".join(sorted({f"{name}.service" for names in KEEPERS.values() for name in names}))
+
+
+def _enable(package: str) -> str:
+    names = " ".join(f"{name}.service" for name in KEEPERS[package])
+    return (
+        f"for s in {names}; do\n"
+        "if systemctl cat $s >/dev/null 2>&1; then systemctl enable --now $s; break; fi\ndone"
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,7 @@ class TimeService(Package):
     """
 
     name: str = "systemd-timesyncd"
-    after: str = "systemctl enable --now systemd-timesyncd.service"
+    after: str = _enable("systemd-timesyncd")
 
     label = "a service that keeps the clock"
 
@@ -95,13 +111,18 @@ class TimeService(Package):
     def question(self) -> str:
         """Each one's name, state and preset, in one call; those that are not there say nothing."""
         # is-enabled of several units ends at the first that is missing (systemd 252: Debian 12, EL9)
-        units = " ".join(f"{name}.service" for name in KEEPERS)
-        return f"systemctl list-unit-files --no-legend {units} 2>/dev/null || :"
+        return f"systemctl list-unit-files --no-legend {CLOCKS} 2>/dev/null || :"
 
     def parse(self, answer: Result) -> State:
         """Enabled, or none."""
         states = [line.split()[1:2] for line in answer.out.splitlines()]
         return {"boot": "enabled" if ["enabled"] in states else "none is enabled"}
+
+
+def time_service(packages: Iterable[str], usual: str, manager: Manager) -> TimeService:
+    """With the one among these packages, which conflicts with all others; otherwise the usual one."""
+    name = next((package for package in packages if package in KEEPERS), usual)
+    return TimeService(name, after=_enable(name), manager=manager)
 
 
 class ClockRuns(Resource):
@@ -116,9 +137,8 @@ class ClockRuns(Resource):
 
     def question(self) -> str:
         """A paragraph of properties for each one."""
-        units = " ".join(f"{name}.service" for name in KEEPERS)
         names = "Id,UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic"
-        return f"systemctl show -p {names} {units} 2>/dev/null || :"
+        return f"systemctl show -p {names} {CLOCKS} 2>/dev/null || :"
 
     def parse(self, answer: Result) -> State:
         """Of the first that is enabled. Unknown while none is."""

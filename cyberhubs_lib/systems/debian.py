@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..check import Check
 from ..resources.docker import Engine
@@ -10,7 +10,7 @@ from ..resources.files import File
 from ..resources.packages import APT_GET, PackageIndex, Updates
 from ..resources.repository import apt_repository
 from ..resources.restart import NEEDED
-from ..resources.services import Service, TimeService
+from ..resources.services import Service, time_service
 from ..resources.trust import DEBIAN_STORE
 from ..site_host import Docker
 from ..state import Resource
@@ -47,9 +47,9 @@ class Debian(System):
         """Both."""
         return [PackageIndex(), Updates()]
 
-    def clock(self) -> Resource:
+    def clock(self, packages: Sequence[str] = ()) -> Resource:
         """systemd's own, if there is none."""
-        return TimeService(manager=self.manager)
+        return time_service(packages, "systemd-timesyncd", self.manager)
 
     def automatic_updates(self, restart_at: str) -> list[Resource]:
         """unattended-upgrades takes those of the security archive only."""

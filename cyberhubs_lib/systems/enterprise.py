@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..check import Check
 from ..resources.docker import Engine
@@ -12,7 +12,7 @@ from ..resources.packages import DNF
 from ..resources.repository import dnf_repository
 from ..resources.restart import DNF_NEEDED, RESTART_UNIT, RestartTimer
 from ..resources.rpm import INDEX_READ, WHOLE, DnfIndex, DnfUpdates, Epel, parse_whole
-from ..resources.services import Service, TimeService
+from ..resources.services import Service, time_service
 from ..resources.trust import RED_HAT_STORE
 from ..site_host import Docker
 from ..state import Resource
@@ -58,10 +58,9 @@ class RedHat(System):
         """Both."""
         return [DnfIndex(), DnfUpdates()]
 
-    def clock(self) -> Resource:
+    def clock(self, packages: Sequence[str] = ()) -> Resource:
         """chrony, if there is none."""
-        start = "systemctl enable --now chronyd.service"
-        return TimeService("chrony", after=start, manager=self.manager)
+        return time_service(packages, "chrony", self.manager)
 
     def automatic_updates(self, restart_at: str) -> list[Resource]:
         """All updates of the release; upgrade_type in /etc/dnf/automatic.conf is the operator's."""

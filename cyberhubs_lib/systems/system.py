@@ -65,8 +65,8 @@ class System:
         """The package index read, updates, repositories that packages come from."""
         raise NotImplementedError
 
-    def clock(self) -> Resource:
-        """A service that keeps the clock."""
+    def clock(self, packages: Sequence[str] = ()) -> Resource:
+        """A service that keeps the clock; that of one of these packages, if there is one among them."""
         raise NotImplementedError
 
     def automatic_updates(self, restart_at: str) -> list[Resource]:

@@ -1,11 +1,15 @@
 """What the runbooks make of each system: its packages, its engine, and what it lacks."""
 
+import subprocess
+
 import pytest
 from os_releases import ALL, facts
 
 from cyberhubs_lib.facts import QUESTION, parse_facts
 from cyberhubs_lib.params import SystemParams
 from cyberhubs_lib.recipes import install_docker, mount_data, prepare_os
+from cyberhubs_lib.resources.packages import Package
+from cyberhubs_lib.resources.services import KEEPERS, TimeService
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_host import Docker
 from cyberhubs_lib.systems.choose import system
@@ -46,6 +50,30 @@ def test_what_is_switched_off_is_looked_for(setting, step, label, tmp_path):
     found, made = steps("bookworm", prepare_os.recipe, tmp_path, Site(system=setting))
     assert found[step][-1] == label
     assert (made.steps[step][-1].wanted is None) == label.endswith("of this runbook")
+
+
+@pytest.mark.parametrize(
+    ("name", "extra", "package"),
+    [
+        ("bookworm", ["jq"], "systemd-timesyncd"), ("bookworm", ["jq", "chrony"], "chrony"),
+        ("jammy", ["openntpd"], "openntpd"), ("rocky", [], "chrony"), ("rocky", ["ntpsec"], "ntpsec"),
+    ],
+)  # fmt: skip
+def test_the_clock_is_kept_by_what_the_site_asks_for(name, extra, package, tmp_path):
+    """Two packages that keep it conflict: there is one in the transaction, and its service runs."""
+    site = Site(extra_packages=extra)
+    _, made = steps(name, prepare_os.recipe, tmp_path, site)
+    found = [r for r in made.steps["packages"] if isinstance(r, Package)]
+    assert {r.name for r in found} & KEEPERS.keys() == {package}
+    (clock,) = [r for r in found if isinstance(r, TimeService)]
+    assert clock.manager == found[0].manager
+    (tmp_path / "systemctl").write_text(
+        f'#!/bin/sh\n[ "$1" = cat ] || echo "$@" >>{tmp_path}/done\n'
+    )
+    (tmp_path / "systemctl").chmod(0o755)
+    subprocess.run(["sh", "-e"], input=f"PATH={tmp_path}\n{clock.after}", text=True, check=True)
+    wanted = f"enable --now {KEEPERS[package][0]}.service\n"
+    assert (tmp_path / "done").read_text() == wanted
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,8 @@ CASES = [
     (Gone("a", "ls", "rm"), Result(0, "/a\n/b \n"), {"found": "/a, /b"}),
     (TimeService(), Result(0, "ntp.service disabled enabled\n"), {"boot": "none is enabled"}),
     (TimeService(), Result(0, ""), {"boot": "none is enabled"}),
+    (ClockRuns(), Result(0, clock("active", "yes").replace("systemd-timesyncd", "openntpd")),
+     {"now": "started", "unit": "openntpd.service"}),
     (ClockRuns(), Result(0, clock("active", "yes")), STARTED),
     (ClockRuns(), Result(0, clock("activating", "yes")), STARTED),
     (ClockRuns(), Result(0, clock("inactive", "no")), STARTED),  # in a container
@@ -146,6 +148,8 @@ def test_ssh_settings_that_are_stricter_are_good(root, password, differs, told):
 
 
 def test_the_service_that_is_there_is_started_and_no_other_installed():
+    for resource in (TimeService(), ClockRuns()):
+        assert {"chrony.service", "openntpd.service"} <= set(resource.question().split())
     assert ClockRuns().change(STARTED) == "systemctl start systemd-timesyncd.service"
 
 
