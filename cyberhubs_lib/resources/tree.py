@@ -13,6 +13,18 @@ from ..shell import sh
 from ..state import Resource, State
 from ..transport import Result
 
+CHANGE = """
+p={}
+rm -rf "$p.new" "$p.old"
+mkdir -p "$p" "$p.new" "$p.old"
+printf %s {} | base64 -d | tar -xz --no-same-owner -C "$p.new" &&
+    chown -R {} "$p" "$p.new" && chmod -R u=rwX,go=rX "$p" "$p.new" ||
+    { rm -rf "$p.new" "$p.old"; exit 1; }
+find "$p" -mindepth 1 -maxdepth 1 -exec mv -t "$p.old" {} +
+find "$p.new" -mindepth 1 -maxdepth 1 -exec mv -t "$p" {} +
+rm -rf "$p.new" "$p.old"
+"""
+
 
 @dataclass(frozen=True)
 class Tree(Resource):
@@ -55,14 +67,12 @@ class Tree(Resource):
         return {"content": answer.out[:8]} if answer.out.strip() else None
 
     def change(self, was: State) -> str:
-        """Unpacked in place: the hub's container looks into this very directory."""
+        """Unpacked beside it; then the contents are exchanged, not the directory itself.
+
+        The hub's container looks into this very one. A full disk leaves the old contents.
+        """
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
             tar.add(self.source, arcname=".")
         data = base64.b64encode(buffer.getvalue()).decode()
-        return sh(
-            "mkdir -p {} && cd {} && find . -mindepth 1 -delete\n"
-            "printf %s {} | base64 -d | tar -xz --no-same-owner\n"
-            "chown -R {} . && chmod -R u=rwX,go=rX .",
-            self.path, self.path, data, self.owner,
-        )  # fmt: skip
+        return sh(CHANGE, self.path, data, self.owner, "{}", "{}")  # those are for find

@@ -189,6 +189,24 @@ def test_a_tree_has_the_same_digest_here_and_there(tmp_path):
     assert tree.parse(Result(0, out)) == tree.wanted
 
 
+def test_a_tree_that_finds_no_room_leaves_the_old_one(tmp_path):
+    source, copy, tar = tmp_path / "a", tmp_path / "b", tmp_path / "tar"
+    for folder, text in ((source, "new"), (copy, "old")):
+        (folder / ".sub").mkdir(parents=True)
+        (folder / ".sub" / "x").write_text(text)
+    tree, inode = Tree(str(copy), source, "root:root"), copy.stat().st_ino
+    change = tree.change(None).replace("chown -R root:root", "true")
+    tar.write_text('#!/bin/sh\nfor last; do :; done; echo half >"$last/x"; exit 2\n')
+    tar.chmod(0o755)
+    for path, code, text in ((f"PATH={tmp_path}:$PATH\n", 1, "old"), ("", 0, "new")):
+        done = subprocess.run(["sh", "-e"], input=path + change, text=True)
+        assert done.returncode == code
+        assert [p.relative_to(copy).as_posix() for p in copy.rglob("*")] == [".sub", ".sub/x"]
+        assert (copy / ".sub" / "x").read_text() == text
+        assert copy.stat().st_ino == inode  # a container looks into it
+        assert {p.name for p in tmp_path.iterdir()} == {"a", "b", "tar"}
+
+
 def test_authorities_name_what_is_missing():
     pem = b"-----BEGIN CERTIFICATE-----\n" + b"Q" * 64 + b"\nend==\n-----END CERTIFICATE-----\n"
     two = Authorities({"a": pem, "b": pem})
