@@ -33,7 +33,8 @@ class Host:
     service_user: str = ""  # of the site; "" is the login user
     seconds: float = 0.0  # spent waiting for this host
     root: bool = True  # whether scripts run as root if not told otherwise
-    known: dict[str, Facts] = field(default_factory=dict)  # by service user, until an apply
+    # until an apply, by service user and whether root was asked what this account may not ask Docker
+    known: dict[tuple[str, bool], Facts] = field(default_factory=dict)
     _password: str = field(default="", repr=False)
 
     @property
@@ -55,15 +56,17 @@ class Host:
     def facts(self) -> Facts:
         """What this machine is: one round trip, for all runbooks of a row until one applies."""
         asked = [question(self.service_user)]
-        facts = self.known.get(self.service_user)
+        without, mine = (self.service_user, False), (self.service_user, self.root)
+        facts = self.known.get(mine) or self.known.get(without)
         if facts is None:
             facts = parse_facts(self.batch(asked, root=False)[0].out)
+            self.known[without] = facts
         self.facts = facts
         if self.root and facts.sudo == "password" and facts.docker_cli and not facts.docker:
             as_root = parse_facts(self.batch(asked)[0].out)  # this account may not ask Docker
             names = ("docker", "docker_root", "docker_gid", "compose")
             facts = replace(facts, **{name: getattr(as_root, name) for name in names})
-        self.known[self.service_user] = facts
+        self.known[mine] = facts
         return facts
 
     def run(self, script: str, root: bool | None = None) -> Result:

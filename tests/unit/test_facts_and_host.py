@@ -1,12 +1,14 @@
 """Facts from text, and the host's own small promises."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cyberhubs_lib.errors import CommandFailed, CyberhubsError, Unsupported
 from cyberhubs_lib.facts import parse_facts
-from cyberhubs_lib.host import Host, connect
+from cyberhubs_lib.host import PASSWORD_VARIABLE, Host, connect
 from cyberhubs_lib.recipes.recipe import supported
 from cyberhubs_lib.shell import keep_secret
 from cyberhubs_lib.transport import Fake, Local, Result, interpreter
@@ -58,6 +60,24 @@ def test_the_next_runbook_of_a_row_knows_the_facts_until_something_is_applied():
     assert third.facts.kernel
     assert third.round_trips == 1
     assert connect("localhost").known == {}
+
+
+def test_what_root_was_told_of_docker_is_not_known_to_a_runbook_without_root(monkeypatch):
+    """In a row 00, 02, 00, 04, by an account that has sudo with a password and no right to Docker."""
+    monkeypatch.setenv(PASSWORD_VARIABLE, "of no account")
+    trips = []
+
+    class OneEngine(Local):
+        def run(self, script, become=None, password=""):
+            trips.append(become)
+            mark = re.search(r"\\n(--\w+) ", script)[1]
+            found = "sudo=password\ndocker_cli=/usr/bin/docker\n" + "docker=28\n" * bool(become)
+            return Result(0, f"{found}\n{mark} 0\n")
+
+    known = {}
+    hosts = [Host(OneEngine(), root=root, known=known) for root in (False, True, False, True)]
+    assert [host.facts.docker for host in hosts] == ["", "28", "", "28"]
+    assert trips == [None, "sudo"]
 
 
 def test_questions_cannot_eat_the_script():
