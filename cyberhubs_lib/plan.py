@@ -64,7 +64,8 @@ class Plan:
     ) -> Report:
         """Change what differs, read again, and tell. Nothing to do costs no round trip.
 
-        The order is that of the list: what follows something unknown waits until it can be told.
+        The order is that of the list: what follows something unknown waits until it can be told. Then
+        it is read again and applied as it is then: HostChanged covers what the plan could show.
 
         Raises NotConfirmed if something irreversible is to be changed and its name is not in
         `confirm` (names with commas between), HostChanged if the host is not what the plan showed,
