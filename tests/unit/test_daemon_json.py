@@ -161,7 +161,7 @@ def test_what_the_engine_was_not_told_is_still_to_be_done(tmp_path, fails):
     was = resource.parse(sh(resource.question()))
     assert sh(resource.change(was)).code == 1
     was = resource.parse(sh(resource.question()))
-    assert difference(was, resource.wanted) == ["still to be read"]
+    assert "still to be read" in difference(was, resource.wanted)  # live-restore alone comes first
     assert "restart docker" in resource.change(was)  # which keys it was is not known any more
     (run / "well").touch()
     assert sh(resource.change(was)).code == 0
