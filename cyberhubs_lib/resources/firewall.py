@@ -130,7 +130,7 @@ class Firewall(Resource):
         found = dict(lines)
         closes = listening(value for key, value in lines if key == "listens")
         state = {
-            "rules": found.get("rules", "")[:8],
+            "rules": found.get("rules", "")[:8] or "none",
             "now": "loaded" if found.get("now") == "loaded" else "not loaded as written",
             "boot": "enabled" if found.get("boot") == "enabled" else "not enabled",
         }

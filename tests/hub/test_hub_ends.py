@@ -27,7 +27,7 @@ def test_a_hub_that_starts_before_the_broker_keeps_all_servers(demo_hub):
     broker.stop()
     try:
         hub.restart()
-        until(lambda: b"JupyterHub is now running" in hub.logs(tail=50), 40)
+        time.sleep(15)  # longer than the hub waits before it answers, all the same
     finally:
         broker.start()
     until(lambda: server_of(ben).get("ready"))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import stopped
 from access import CHECK_USER
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, DockerException, NotFound
 from dockerspawner import DockerSpawner
 from door import STATE
 from menu import choose
@@ -70,7 +70,7 @@ class HubSpawner(DockerSpawner):
         while self._check_pending and time.monotonic() < end:
             try:
                 return await super().poll()
-            except RequestException:
+            except (DockerException, RequestException):
                 await asyncio.sleep(1)
         return await super().poll()
 
