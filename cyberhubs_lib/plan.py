@@ -78,7 +78,7 @@ class Plan:
                 self._stop_if_changed()
             now = list(takewhile(lambda i: not isinstance(self.actual[i], Unknown), rest))
             self._change(now, after, progress)
-            self._look_again(now, rest[len(now) :])
+            self._look_again(now, rest[len(now) :], after)
             if not now and isinstance(self.actual[rest[0]], Unknown):
                 raise PreconditionFailed(
                     f"{self.title}: {self.resources[rest[0]].label} cannot be told:"
@@ -132,19 +132,21 @@ class Plan:
                     todo="run the plan's cell again and look at what it shows",
                 )
 
-    def _look_again(self, changed: list[int], waiting: list[int]) -> None:
+    def _look_again(self, changed: list[int], waiting: list[int], after: dict[int, Actual]) -> None:
         """Prove what was changed, and see what waited for it as it is now."""
         read = [self.resources[i] for i in changed + waiting]
         now = look(self.host, [*read, *self.later])
         self.later_actual = now[len(read) :]
         for i, actual in zip(waiting, now[len(changed) :], strict=False):
-            self.actual[i] = actual
+            if i in self.pending and _as_wanted(self.resources[i], actual):
+                after[i] = None  # what came before it has changed it, too
+            else:
+                self.actual[i] = actual
         for i, actual in zip(changed, now, strict=False):
-            wanted = self.resources[i].wanted
-            if isinstance(actual, Unknown) or difference(actual, wanted):
+            if not _as_wanted(self.resources[i], actual):
                 raise NotConverged(
                     f"{self.resources[i].label} is {_text(actual)} after the change",
-                    expected=_text(wanted),
+                    expected=_text(self.resources[i].wanted),
                     todo="something on the host puts it back or refuses it; find out what, then"
                     " run this runbook again",
                 )
@@ -154,6 +156,10 @@ def _way(resource: Resource) -> tuple[object, object]:
     """How it is changed: neighbours that go the same way go together."""
     kind = type(resource)
     return kind.perform.__func__, kind.change_all.__func__  # type: ignore[attr-defined]
+
+
+def _as_wanted(resource: Resource, actual: Actual) -> bool:
+    return not isinstance(actual, Unknown) and not difference(actual, resource.wanted)
 
 
 def _text(actual: Actual) -> str:

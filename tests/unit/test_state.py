@@ -177,6 +177,23 @@ def test_what_follows_an_unknown_waits_until_it_is_told():
     assert machine.host.round_trips == 6  # look twice; change and look again, and once more
 
 
+def test_what_an_earlier_change_brings_along_is_changed_too():
+    machine = Machine(a="0", b="0")
+    machine.unknown.add("later")
+    put = machine.answer
+
+    def answer(script):
+        if "put a 1" in script:
+            machine.state["b"] = "3"  # as a package brings a service
+        return put(script)
+
+    machine.host.transport.answer = answer
+    report = plan(machine, Thing("a", "1"), Thing("later", "2"), Thing("b", "3")).apply()
+    assert [(r.was, r.status) for r in report.rows] == [
+        ("0", "changed"), ("absent", "changed"), ("0", "changed"),
+    ]  # fmt: skip
+
+
 def test_nothing_behind_an_unknown_is_touched_if_it_stays_so():
     machine = Machine(b="0")
     machine.unknown.add("a")
