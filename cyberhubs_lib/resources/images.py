@@ -61,11 +61,10 @@ class _Image(Resource):
 
 
 @dataclass(frozen=True)
-class Built(_Image):
-    """One of our images, built on the host. `base` is what the bottom one starts from."""
+class _Ours(_Image):
+    """One of our images, wherever it is built."""
 
     context: Context
-    base: str
 
     def tag(self) -> str:
         """Ours."""
@@ -75,6 +74,13 @@ class Built(_Image):
     def wanted(self) -> State:  # type: ignore[override]
         """Built from these files."""
         return {"recipe": self.context.digest}
+
+
+@dataclass(frozen=True)
+class Built(_Ours):
+    """Built on the host. `base` is what the bottom one starts from."""
+
+    base: str
 
     def bring(self, host: Host, client: docker.DockerClient, tell: Callable[[str], None]) -> None:
         """Build; the bottom image first needs something to stand on."""
@@ -107,20 +113,10 @@ class Pulled(_Image):
 
 
 @dataclass(frozen=True)
-class Published(_Image):
-    """One of our images, pulled from the registry to which the group has pushed it."""
+class Published(_Ours):
+    """Pulled from the registry to which the group has pushed it."""
 
-    context: Context
     registry: str
-
-    def tag(self) -> str:
-        """Ours."""
-        return self.context.tag
-
-    @property
-    def wanted(self) -> State:  # type: ignore[override]
-        """Built from these files, wherever that was."""
-        return {"recipe": self.context.digest}
 
     def bring(self, host: Host, client: docker.DockerClient, tell: Callable[[str], None]) -> None:
         """Pull, and give it our name. Raises PreconditionFailed if it is another one."""
@@ -139,7 +135,7 @@ class Published(_Image):
 
 @dataclass(frozen=True)
 class Copied(Built):
-    """One of our images, built here if need be, then copied to the host."""
+    """Built here if need be, then copied to the host."""
 
     def bring(self, host: Host, client: docker.DockerClient, tell: Callable[[str], None]) -> None:
         """Streamed: nothing is stored in between."""
