@@ -1,40 +1,12 @@
 """An update of Docker makes its socket anew: the broker has it again, without anybody's hand."""
 
-import contextlib
-import socketserver
-import threading
 import time
-from http.server import BaseHTTPRequestHandler
 
 import pytest
+from engine_socket import listening
 from laws import until
 
 from cyberhubs_lib.rendered import SERVER
-
-
-class Docker(BaseHTTPRequestHandler):
-    """As much of Docker as the broker asks of it by itself."""
-
-    def do_GET(self):
-        body = b'{"ApiVersion": "1.41"}' if self.path == "/version" else b"[]"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-
-@contextlib.contextmanager
-def engine(path):
-    """Something like Docker at a new file of this name."""
-    path.unlink(missing_ok=True)
-    with socketserver.ThreadingUnixStreamServer(str(path), Docker) as server:
-        path.chmod(0o666)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield
-        server.shutdown()
 
 
 @pytest.fixture
@@ -46,7 +18,7 @@ def broker(demo_hub, tmp_path):
         f"{demo_hub.home}/broker.json:/srv/broker.json:ro",
         f"{socket}:/var/run/docker.sock",
     ]
-    with engine(socket):
+    with listening(socket):
         made = demo_hub.engine.containers.run(
             theirs.image, theirs.attrs["Config"]["Cmd"], volumes=binds, detach=True, read_only=True,
             network_mode="none", user="nobody", name=f"{theirs.name}-socket",
@@ -77,7 +49,7 @@ def restarts(container):
 
 def test_it_has_the_new_socket_within_seconds(broker):
     container, path = broker
-    with engine(path):
+    with listening(path):
         assert not pinged(container)  # it has the old one
         took = until(lambda: pinged(container), seconds=30)
         print("seconds until the broker had the new socket:", round(took, 1))

@@ -1,12 +1,9 @@
 """A broker whose Docker has a new socket: it ends, and what starts it again gives it the new one."""
 
-import contextlib
-import socketserver
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler
 
 import pytest
+from engine_socket import listening
 
 from cyberhubs_lib.rendered import SERVER
 
@@ -14,33 +11,6 @@ sys.path.insert(0, str(SERVER / "broker"))
 import broker
 import engine
 from shape import Call
-
-
-class Version(BaseHTTPRequestHandler):
-    """Of Docker no more than its version."""
-
-    def do_GET(self):
-        body = b'{"ApiVersion": "1.41"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def address_string(self):
-        return ""
-
-    def log_message(self, *args):
-        pass
-
-
-@contextlib.contextmanager
-def listening(path):
-    """Somebody at the socket; afterwards the file is there, and nobody."""
-    path.unlink(missing_ok=True)
-    with socketserver.ThreadingUnixStreamServer(str(path), Version) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield
-        server.shutdown()
 
 
 @pytest.fixture

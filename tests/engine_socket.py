@@ -1,0 +1,36 @@
+"""Something at a socket that says as much as the broker asks of Docker by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import socketserver
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+
+class _Docker(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b'{"ApiVersion": "1.41"}' if self.path == "/version" else b"[]"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self) -> str:
+        return ""  # who comes by a socket has none
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def listening(path: Path) -> Iterator[None]:
+    """At a new file of this name; afterwards the file is there, and nobody."""
+    path.unlink(missing_ok=True)
+    with socketserver.ThreadingUnixStreamServer(str(path), _Docker) as server:
+        path.chmod(0o666)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
