@@ -1,12 +1,16 @@
 """The demo's command: what it prints, records, changes, keeps and removes."""
 
+import re
+import tarfile
+
 import httpx
 import nbformat
 import pytest
 from jupyter_kernel_client import JupyterKernelClient
-from trial import NAME, Person
+from trial import NAME, PROJECT, Person
 
 from cyberhubs_lib.runs import Record
+from cyberhubs_lib.site import REPOSITORY
 
 RUNBOOKS = ["00_start_here", "06_configure_hub", "08_get_images", "09_launch_hub"]
 REFUSED = "is refused: not on the list of allowed users"
@@ -82,6 +86,36 @@ def test_the_service_stops_and_starts_by_the_command_line(demo_hub, runs):
     assert httpx.get(f"{demo_hub.url}/hub/login").status_code == 200
     assert {name: c.id for name, c in demo_hub.services().items()} == before
     assert "hub-1" in demo_hub.cli("hub", "logs").out
+
+
+def test_a_copy_as_the_book_says(demo_hub, tmp_path):
+    """With the hub stopped: settings, secrets, lists and the database, for nobody else to read."""
+    page = (REPOSITORY / "book" / "day_to_day.md").read_text()
+    (command,) = re.findall(r"```bash\nsudo (.*?)\n```", page, re.S)
+    for name, here in {
+        "/root/mysite.tgz": str(tmp_path / "copy.tgz"),
+        "/opt/cyberhubs/mysite": str(demo_hub.home),
+        "cyberhubs-mysite_": f"{PROJECT}_",
+    }.items():
+        assert name in command
+        command = command.replace(name, here)
+    demo_hub.cli("hub", "stop")
+    try:
+        done = demo_hub.operator.call("sh", "-c", command)
+    finally:
+        demo_hub.cli("hub", "up")
+    assert done.code == 0, done.out
+    demo_hub.healthy()
+    assert (tmp_path / "copy.tgz").stat().st_mode & 0o777 == 0o600
+    with tarfile.open(tmp_path / "copy.tgz") as copy:
+        names = copy.getnames()
+    for what in (
+        "secrets/crypt_key",
+        "access/allowed_users",
+        "hub.json",
+        "_data/jupyterhub.sqlite",
+    ):
+        assert any(name.endswith(f"/{what}") for name in names), what
 
 
 def test_a_kernel_outlives_restarts_of_the_hub(demo_hub, ben):
