@@ -117,7 +117,7 @@ class Demo:
             "networks": [n.name for n in self.engine.networks.list()],
             "volumes": [v.name for v in self.engine.volumes.list()],
         }
-        ours = (PROJECT, f"{NAME}-data")
+        ours = (f"{PROJECT}-", f"{PROJECT}_", f"{NAME}-data")  # and nobody else's
         return {k: [name for name in names if name.startswith(ours)] for k, names in every.items()}
 
     def clear(self) -> None:
