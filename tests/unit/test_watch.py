@@ -16,6 +16,7 @@ import stopped
 import watch
 from door import Door
 from judge import Person
+from lists import fingerprint, read
 from tornado.httpclient import HTTPError
 
 
@@ -265,6 +266,56 @@ def test_a_watch_that_does_not_look_is_an_alarm(place):
     del hub.people
     look(one)
     assert manage.status(path)["alarms"] == []
+
+
+def test_an_idle_hub_is_not_asked_and_its_lists_are_not_read(place, monkeypatch):
+    hub, asked = FakeHub("ben", "carl"), []
+    monkeypatch.setattr(FakeHub, "people", lambda self: asked.append(1) or _people(self))
+    monkeypatch.setattr(watch, "odd_lines", lambda folder: asked.append(2) or [])
+    one = watching(place, hub)
+    for path in (place / "access").iterdir():  # not so new that they may still be written to
+        os.utime(path, (0, time.time() - 60))
+    look(one, 2)
+    asked.clear()
+    look(one, 20)
+    assert asked == []
+
+
+def test_a_hub_that_changed_is_compared_with_the_lists(place, monkeypatch):
+    hub, database = FakeHub("ben", "carl"), place / "state" / watch.DATABASE
+    monkeypatch.setattr(watch, "HUB_PERIOD", 0)
+    one = watching(place, hub)
+    look(one, 2)
+    database.write_text("an administrator made eve")  # in the hub's pages, or by its API
+    hub.users["eve"] = Person("eve", running=True)
+    look(one, 2)
+    assert list(hub.users) == ["ben", "carl"]
+
+
+def test_who_changed_the_lists_sees_that_the_watch_has_looked(place):
+    one = watching(place, FakeHub("ben"))
+    look(one)
+    before = said(place)["lists"]
+    (place / "access" / "blocked_users").write_text("carl\n")
+    assert said(place)["lists"] == before
+    look(one)
+    assert said(place)["lists"] == fingerprint(read(place / "access")) != before
+
+
+def test_a_sign_of_life_is_not_a_write_at_each_look(place):
+    one, path = watching(place, FakeHub()), place / "state" / "access.json"
+    look(one, 2)
+    old = time.time() - watch.ALIVE + 1
+    os.utime(path, (0, old))
+    look(one)
+    assert path.stat().st_mtime == pytest.approx(old)
+    os.utime(path, (0, old - 1))
+    look(one)
+    assert time.time() - path.stat().st_mtime < watch.ALIVE
+
+
+async def _people(hub):
+    return list(hub.users.values())
 
 
 def test_an_edit_while_the_hub_was_down_is_told_as_what_it_was(place):

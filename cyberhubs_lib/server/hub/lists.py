@@ -32,7 +32,7 @@ class LiveLists:
 
     def now(self) -> Lists:
         """Read what changed since last time."""
-        seen = [_stamp(self.folder / name) for name in (*NAMES, RECORDED, WINDOW, MEMBERS)]
+        seen = [stamp(self.folder / name) for name in (*NAMES, RECORDED, WINDOW, MEMBERS)]
         # as new as the clock can tell: the same stamp might still get another content, also
         # after this reading, so that one more has to follow
         fresh = any(s and time.time_ns() - s[1] < 50_000_000 for s in seen)
@@ -42,7 +42,8 @@ class LiveLists:
         return self._lists
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What differs once a file has changed: inode, time in ns, bytes. None if there is no such file."""
     try:
         found = path.stat()
     except OSError:

@@ -26,17 +26,20 @@ from door import STATE, STATUS, Door, rules_of
 from hub_api import Hub
 from judge import Verdict, judge
 from kept import keep, kept
-from lists import HALF, odd_lines, said
+from lists import HALF, fingerprint, odd_lines, said, stamp
 from providers import github_api
 from services import Services
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
 PERIOD = 0.7  # seconds between two looks: two of them and the end of a server make less than 5
-ANYWAY = 60  # seconds after which everybody is compared although no list has changed
+HUB_PERIOD = 5  # seconds between two comparisons if only the hub's database changes
+ANYWAY = 60  # seconds after which everybody is compared although nothing has changed
+ALIVE = 3  # seconds between two signs of life; manage.py misses them
 PATIENCE = 15  # seconds in which what fails for one person, as while a server starts, is no alarm
 
 SETTINGS = Path("/srv/hub.json")
 BEFORE = "lists.json"  # what the lists said at the last look, beside STATUS
+DATABASE = "jupyterhub.sqlite"  # of the hub, beside STATUS
 
 log = logging.getLogger("access")
 
@@ -57,6 +60,10 @@ class Watch:
         self.before: dict[str, list[str]] | None = kept(state / BEFORE)
         self.verdict = Verdict(held=_held(state))
         self.last = -float(ANYWAY)
+        self.hub_seen: object = None  # the state of the hub's database at the last comparison
+        self.told: Lists | None = None  # the lists of `odd`
+        self.odd: list[str] = []  # lines of them that count for nothing
+        self.looked_at = ""  # of them: whoever changed the lists sees here that this has looked
         self.failing: dict[str, tuple[float, str]] = {}  # login -> since when, the last error
         self.status: dict[str, Any] = {}
         self.doubts: list[str] = []  # of memberships, told as warnings
@@ -77,7 +84,10 @@ class Watch:
             await asyncio.sleep(PERIOD)
 
     async def look(self) -> None:
-        """Once: close a window whose time has come, and act on lists that changed."""
+        """Once: close a window whose time has come, and act on lists, or a hub, that changed.
+
+        If neither did it costs a few `stat`: an idle hub needs no processor.
+        """
         door, now, folder = self.door, self.door.clock.now(), self.door.folder
         may_stop = confirmed(folder)  # before the lists: what was confirmed is in them, then
         lists = door.live.now()
@@ -86,8 +96,8 @@ class Watch:
             lists = door.live.now()
         changed = lists is not self.known
         waiting = self.verdict.refused or self.verdict.held or may_stop or self.failing
-        if changed or waiting or stopped.names(self.state) or time.monotonic() - self.last > ANYWAY:
-            self.last = time.monotonic()
+        if changed or waiting or stopped.names(self.state) or self.is_time():
+            self.last, self.hub_seen = time.monotonic(), stamp(self.state / DATABASE)
             self.verdict = judge(
                 await self.hub.people(), lists, now, door.accounts.of, self.verdict, may_stop,
                 door.clock.real(),
@@ -100,6 +110,12 @@ class Watch:
         self.tell(lists)
         if changed and not lists.problems and self.noted(lists):
             self.known = lists
+
+    def is_time(self) -> bool:
+        """Whether everybody is to be compared although the lists are the same."""
+        since = time.monotonic() - self.last
+        hub_changed = stamp(self.state / DATABASE) != self.hub_seen
+        return since > ANYWAY or (hub_changed and since > HUB_PERIOD)
 
     def noted(self, lists: Lists) -> bool:
         """Write down what was edited by hand; False if it is changed at this moment."""
@@ -171,6 +187,12 @@ class Watch:
     def tell(self, lists: Lists) -> None:
         """Keep what an administrator has to know where manage.py finds it; log what is new."""
         alarms, clock = list(lists.problems), self.door.clock.doubt()
+        if lists is not self.told:
+            self.told, self.odd, self.looked_at = (
+                lists,
+                odd_lines(self.door.folder),
+                fingerprint(lists),
+            )
         half = [
             f"{name} has lost logins and the end of its last line: until that is there, or for"
             f" {HALF} s, it counts as it was"
@@ -189,19 +211,22 @@ class Watch:
             alarms += self.services.alarms()
         status = {
             "alarms": alarms,
-            "warnings": [*odd_lines(self.door.folder), *half, *self.doubts, *filter(None, [clock])],
+            "warnings": [*self.odd, *half, *self.doubts, *filter(None, [clock])],
             "held": sorted(self.verdict.held),
             "reasons": {name: held.rule for name, held in sorted(self.verdict.held.items())},
+            "lists": self.looked_at,
             "rules": asdict(self.door.live.rules),  # as this hub was started; hub.json may be newer
         }
         path = self.state / STATUS
-        if status != self.status:
+        written = stamp(path)
+        if not written or status != self.status:
             for alarm in alarms:
                 if alarm not in self.status.get("alarms", ()):
                     log.error("ALARM: %s", alarm)
             keep(path, status)
             self.status = status
-        os.utime(path)  # a sign of life
+        elif abs(time.time_ns() - written[1]) > ALIVE * 10**9:
+            os.utime(path)  # a sign of life
 
 
 def _held(state: Path) -> dict[str, Decision]:
