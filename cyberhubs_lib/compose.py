@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .contexts import context
 from .facts import Facts
+from .rendered import services
 from .shell import sh
 from .site import Site
 
@@ -25,3 +26,52 @@ def compose(site: Site, facts: Facts) -> str:
         "cd {} && docker run --rm -v {}:{} -v {}:{} -w {} {} ",
         home, SOCKET, SOCKET, home, home, home, context("compose", site).tag,
     )  # fmt: skip
+
+
+ANSWER_SECONDS = 120  # for all services together: a cold start takes 15, on a busy host some more
+RESTARTS = 3  # of a container meanwhile: a crash loop, in which waiting does not help
+LOG_LINES = 8
+# of each service its healthcheck in compose.yaml, asked now instead of at Docker's next interval
+WAIT_FOR = r"""
+container() {
+  docker ps -aq --filter "label=com.docker.compose.project=$project" \
+    --filter "label=com.docker.compose.service=$1" | head -n 1
+}
+question='{{range $i, $word := .Config.Healthcheck.Test}}{{if $i}}{{println $word}}{{end}}{{end}}'
+answers() {
+  docker inspect -f "$question" "$1" | grep . |
+    timeout 10 xargs -d '\n' docker exec "$1" >/dev/null 2>&1
+}
+wait_for() {
+  first='' why=''
+  while :; do
+    id=$(container "$1")
+    [ -n "$id" ] || { echo "service $1 has no container"; return 1; }
+    set -- "$1" $(docker inspect -f '{{.State.Status}} {{.RestartCount}}' "$id" || echo gone 0)
+    [ "$2" != running ] || ! answers "$id" || return 0
+    first=${first:-$3}
+    case $2 in exited | dead | created | paused) why="is $2" ;; esac
+    [ "$3" -lt $((first + restarts)) ] || why="is in a crash loop"
+    [ "$(date +%s)" -lt "$end" ] || why=${why:-"does not answer"}
+    [ -z "$why" ] || break
+    sleep 1
+  done
+  echo "service $1 $why; the end of its log:"
+  docker logs --tail "$lines" "$id" 2>&1 | cut -c 1-300
+  return 1
+}
+"""
+
+
+def answering(site: Site) -> str:
+    """Shell text: wait until every service of the hub answers, at most ANSWER_SECONDS.
+
+    Exit code 0; or 1, and it prints which do not, each with the end of its log.
+    """
+    settings = sh(
+        "project={} restarts={} lines={} end=$(($(date +%s) + {}))",
+        site.project, RESTARTS, LOG_LINES, ANSWER_SECONDS,
+    )  # fmt: skip
+    names = " ".join(services(site))
+    ask = f"code=0; for s in {names}; do wait_for $s || code=1; done; exit $code"
+    return f"(\n{settings}{WAIT_FOR}{ask}\n)"
