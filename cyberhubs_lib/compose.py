@@ -63,15 +63,24 @@ wait_for() {
 """
 
 
+def waiting(project: str, seconds: int, then: str) -> str:
+    """Shell text: `then`, in a subshell of its own, which may call `wait_for SERVICE`.
+
+    That waits until the service answers, at most `seconds` after the beginning. Exit code 0; or 1,
+    and it prints why, with the end of the service's log.
+    """
+    settings = sh(
+        "project={} restarts={} lines={} end=$(($(date +%s) + {}))",
+        project, RESTARTS, LOG_LINES, seconds,
+    )  # fmt: skip
+    return f"(\n{settings}{WAIT_FOR}{then}\n)"
+
+
 def answering(site: Site) -> str:
     """Shell text: wait until every service of the hub answers, at most ANSWER_SECONDS.
 
     Exit code 0; or 1, and it prints which do not, each with the end of its log.
     """
-    settings = sh(
-        "project={} restarts={} lines={} end=$(($(date +%s) + {}))",
-        site.project, RESTARTS, LOG_LINES, ANSWER_SECONDS,
-    )  # fmt: skip
     names = " ".join(services(site))
     ask = f"code=0; for s in {names}; do wait_for $s || code=1; done; exit $code"
-    return f"(\n{settings}{WAIT_FOR}{ask}\n)"
+    return waiting(site.project, ANSWER_SECONDS, ask)

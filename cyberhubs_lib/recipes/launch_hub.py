@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..acme_account import head
 from ..check import Check
-from ..compose import compose
+from ..compose import answering, compose
 from ..contexts import context
 from ..facts import Facts
 from ..front_door import bind_address, http_port, ports
@@ -56,7 +56,8 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             "data": volume,
             "services": [
                 Container(name, site.project, image, digests[name], compose(site, facts),
-                          tuple(f"{home}/{path}" for path in READS.get(name, ())), unwanted)
+                          answering(site), tuple(f"{home}/{path}" for path in READS.get(name, ())),
+                          unwanted)
                 for name, image in services(site).items()
             ],
         },

@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..compose import waiting
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
 
 INSPECT = (
-    "{{.State.Status}}|{{with .State.Health}}{{.Status}}{{end}}|"
-    '{{index .Config.Labels "cyberhubs.config"}}|{{.Image}}|{{.State.StartedAt}}'
+    '{{.State.Status}}|{{index .Config.Labels "cyberhubs.config"}}|{{.Image}}|{{.State.StartedAt}}'
 )
-STUCK = 90  # seconds until all services must be healthy; a cold start takes 15
+STARTING = (
+    60  # seconds for a service that runs to answer: after a restart of the host it is starting
+)
 
 
 @dataclass(frozen=True)
 class Container(Resource):
-    """One service of the compose project: healthy, with today's settings and today's image."""
+    """One service of the compose project: it answers, with today's settings and today's image."""
 
     service: str
     project: str
     image: str
     settings: str
     compose: str  # shell text before a compose command
+    answering: str = ":"  # shell text that waits until all services answer
     secrets: tuple[str, ...] = ()  # files and directories that it read at its start
     unwanted: tuple[str, ...] = ()  # services that this site has not, or no more
 
@@ -44,23 +47,23 @@ class Container(Resource):
         }
 
     def question(self) -> str:
-        """State, health, digest of its settings, image; then the image that the tag names now."""
+        """State, digest of its settings, image; and whether it answers, asked now: Docker's own
+        health may be half a minute old.
+        """
         return (
             "docker info -f ok >/dev/null 2>&1 || exit 9\n"
             + sh("docker image inspect -f {} {} 2>/dev/null || exit 8\n", "{{.Id}}", self.image)
+            + waiting(self.project, STARTING, sh("wait_for {} >/dev/null", self.service))
+            + " && a=healthy || a='does not answer'\n"
             + sh(
-                "look() { docker ps -aq --filter {} --filter {} 2>/dev/null |"
-                " xargs -r docker inspect -f {} 2>/dev/null | head -1; }\nl=$(look)\n",
+                "l=$(docker ps -aq --filter {} --filter {} |"
+                " xargs -r docker inspect -f {} | head -1)\n",
                 f"label=com.docker.compose.project={self.project}",
                 f"label=com.docker.compose.service={self.service}",
                 INSPECT,
             )
-            # `starting` is no state to plan for: after a restart of the host it is over in seconds
-            + "n=0; while [ $n -lt 60 ]; do\n"
-            'case $l in "running|starting"*) sleep 1; n=$((n + 1)); l=$(look) ;; *) break ;; esac\n'
-            "done\n"
             # a secret is a mounted file: a new one takes its place only in a new container
-            + '[ -z "$l" ] || echo "$l|$(find '
+            + '[ -z "$l" ] || echo "$a|$l|$(find '
             + " ".join(sh("{}", path) for path in self.secrets or ("/nonexistent",))
             + ' -type f -newermt "${l##*|}" 2>/dev/null)"'
         )
@@ -75,9 +78,9 @@ class Container(Resource):
         if not line:
             return None
         parts = line.splitlines()[0].split("|") + [""] * 5
-        status, health, settings, running, _, newer = parts[:6]
+        answers, status, settings, running, _, newer = parts[:6]
         return {
-            "state": health if status == "running" and health else status,
+            "state": answers if status == "running" else status,
             "settings": settings,
             "image": "current" if running == image else "old",
             "secrets": "older" if newer else "current",
@@ -89,7 +92,7 @@ class Container(Resource):
 
     @classmethod
     def change_all(cls, items: Sequence[tuple[Resource, State]]) -> str:
-        """Compose makes, keeps or makes anew as needed, and waits until all are healthy."""
+        """Compose creates, keeps or recreates them as needed; then all must answer."""
         first = items[0][0]
         assert isinstance(first, Container)
         old = [r.service for r, was in items
@@ -108,11 +111,8 @@ class Container(Resource):
             )
             for name in first.unwanted
         )
-        return gone + (
-            f"{anew} ({first.compose}up -d --wait --wait-timeout {STUCK} --remove-orphans"
-            " --quiet-pull) ||"
-            f" {{ {first.compose}logs --no-color --tail 8; {first.compose}ps -a; exit 1; }} >&2"
-        )
+        up = f"{anew} ({first.compose}up -d --remove-orphans --quiet-pull)"
+        return f"{gone}{{ {up} && {first.answering}; }} || {{ {first.compose}ps -a; exit 1; }} >&2"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from front_door import NAME, image
 from pebble import KEY, KEY_ID, Pebble
 from testhost.testhost import TestHost
 
+from cyberhubs_lib.compose import waiting
 from cyberhubs_lib.contexts import context
 from cyberhubs_lib.sitefile import load_site
 
@@ -94,7 +95,9 @@ class Page:
 
     def start(self) -> None:
         """The front door alone: all else has no part in this."""
-        code, out = self.server.sh(f"cd {HOME} && docker compose up -d --no-deps --wait caddy 2>&1")
+        answers = waiting(load_site(str(self.file)).project, 60, "wait_for caddy")
+        up = f"cd {HOME} && docker compose up -d --no-deps caddy 2>&1 && {answers}"
+        code, out = self.server.sh(up)
         assert code == 0, out
 
 

@@ -24,7 +24,7 @@ from cyberhubs_lib.transport import Result
 REPOSITORY = ("docker", "https://d/debian", "bookworm", "https://d/debian/gpg", "AB")
 APT = "Inst libc6 [2.41-12] (2.41-12+deb13u1)\nInst tzdata [1] (2)\nConf libc6 (2.41)\n"
 FILE = "644 root:root 0:0\n" + "ab" * 32 + "  -\n"
-UP = "sha256:1\nrunning|healthy|abc|sha256:1|2026-01-01|\n"
+UP = "sha256:1\nhealthy|running|abc|sha256:1|2026-01-01|\n"
 FINE = {"state": "healthy", "settings": "abc", "image": "current", "secrets": "current"}
 SSHD = "port 22\npermitrootlogin {}\npasswordauthentication {}\n"
 SSHD += "kbdinteractiveauthentication no\nx11forwarding no\n"
@@ -81,9 +81,11 @@ CASES = [
     (Engine(("d",), "c"), Result(0, "missing\nmissing\n"), {"engine": "missing", "compose": "missing"}),
     (container, Result(0, "sha256:1\n"), None),
     (container, Result(0, UP), FINE),
-    (container, Result(0, UP.replace("healthy|abc|sha256:1", "starting|x|sha256:2")),
-     {**FINE, "state": "starting", "settings": "x", "image": "old"}),
-    (container, Result(0, UP.replace("running|healthy", "exited|")), {**FINE, "state": "exited"}),
+    (container, Result(0, UP.replace("healthy", "does not answer")),
+     {**FINE, "state": "does not answer"}),
+    (container, Result(0, UP.replace("abc|sha256:1", "x|sha256:2")),
+     {**FINE, "settings": "x", "image": "old"}),
+    (container, Result(0, UP.replace("running", "exited")), {**FINE, "state": "exited"}),
     (container, Result(0, UP.replace("01-01|", "01-01|/s/token")), {**FINE, "secrets": "older"}),
     (TimeService(), Result(0, "chronyd.service alias -\nchrony.service enabled enabled\n"),
      {"boot": "enabled"}),
