@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -12,6 +13,13 @@ from pathlib import Path
 
 class _Docker(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if "/events?" in self.path:  # one, and no more
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.flush()
+            time.sleep(0.3)
+            self.wfile.write(b'{"Type": "container", "Action": "start"}')
+            return
         body = b'{"ApiVersion": "1.41"}' if self.path == "/version" else b"[]"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

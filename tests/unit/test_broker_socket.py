@@ -48,3 +48,15 @@ def test_a_short_pause_ends_nothing(serving, monkeypatch):
     monkeypatch.setattr(engine.time, "monotonic", lambda: 1e9)
     assert not docker.gone()
     server.service_actions()
+
+
+def test_events_of_docker_are_waited_for_until_it_tells_no_more(serving):
+    _, docker, path = serving
+    with listening(path), docker.events() as wait:
+        wait(0)  # nothing yet
+        wait(60)  # one
+        with pytest.raises(OSError, match="no more events"):
+            wait(60)
+    with pytest.raises(ConnectionRefusedError), docker.events():
+        pass
+    assert docker.nobody_since

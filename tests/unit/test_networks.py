@@ -1,5 +1,6 @@
 """Users' networks, as the broker makes, connects and removes them: against a Docker in memory."""
 
+import contextlib
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -188,28 +189,40 @@ def test_the_network_that_all_shared_goes_with_its_last_server(engine, ours, clo
     ours.keep()
     assert engine.on(shared) == {"hub", "proxy", "of ben"}
     del engine.containers["of ben"]
-    clock[0] += networks.UNUSED_SECONDS + 1
-    ours.keep()
+    for _ in range(2):
+        ours.keep()
+        clock[0] += networks.UNUSED_SECONDS + 1
     assert engine.networks == {}
 
 
+def test_it_looks_again_when_an_unused_network_has_to_go(engine, ours, clock):
+    assert ours._pause() == networks.ANYWAY_SECONDS
+    ours.ready(BEN)
+    clock[0] += 20
+    assert ours._pause() == networks.UNUSED_SECONDS - 20
+    clock[0] += 100
+    assert ours._pause() == 1
+    engine.server("ben")
+    ours.keep()
+    assert ours._pause() == networks.ANYWAY_SECONDS
+
+
 def test_an_error_does_not_end_it(engine, ours, monkeypatch):
-    rounds = []
+    pauses = []
 
-    def sleep(seconds):
-        rounds.append(seconds)
-        if len(rounds) == 3:
-            raise KeyboardInterrupt
+    @contextlib.contextmanager
+    def events():
+        if not pauses:
+            raise OSError("nobody at Docker's socket")
+        yield wait
 
-    def fail_once(call):
-        if len(rounds) == 1:
-            raise OSError("Docker does not answer")
+    def wait(seconds):
+        raise KeyboardInterrupt
 
-    engine.before = fail_once
     engine.network(BEN)
     engine.server("ben")
-    monkeypatch.setattr(networks.time, "sleep", sleep)
+    monkeypatch.setattr(networks.time, "sleep", pauses.append)
     with pytest.raises(KeyboardInterrupt):
-        ours.keep_on()
-    assert rounds == [networks.ROUND_SECONDS] * 3
+        ours.keep_on(events)
+    assert pauses == [networks.AGAIN_SECONDS]
     assert engine.on(BEN) == {"hub", "proxy", "of ben"}

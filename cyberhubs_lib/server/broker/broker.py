@@ -152,7 +152,8 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     Handler.settings, Handler.docker = Settings.read(SETTINGS), Docker()
     Handler.networks = Networks(Handler.docker.ask, Handler.settings)
-    threading.Thread(target=Handler.networks.keep_on, daemon=True).start()
+    looking = (Handler.docker.events,)
+    threading.Thread(target=Handler.networks.keep_on, args=looking, daemon=True).start()
     with Server(ADDRESS, Handler) as server:
         log.info("for %sUSER, Docker%s", Handler.settings.prefix, Handler.docker.version)
         server.serve_forever()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import select
 import socket
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from shape import Call
 
 SOCKET = "/var/run/docker.sock"
 SECONDS = 120  # for an answer; with many servers at once Docker is slow
 GONE_SECONDS = 5  # without anybody at the socket
+# of Docker's events; its health checks, which are many, are none of these
+STARTS_AND_ENDS = {"type": ["container"], "event": ["start", "die", "destroy"]}
 
 
 @dataclass(frozen=True)
@@ -39,17 +45,36 @@ class Docker:
 
     def ask(self, call: Call) -> Answer:
         """Send one request of ours and read the answer."""
+        with self._sent(call) as (reply, _):
+            return Answer(reply.status, reply.read())
+
+    @contextlib.contextmanager
+    def events(self) -> Iterator[Callable[[float], None]]:
+        """A function that waits until a container has started or ended, some seconds at most.
+
+        What happens between two calls counts for the second. OSError when Docker says no more.
+        """
+        filters = quote(json.dumps(STARTS_AND_ENDS))
+        with self._sent(Call("GET", f"/events?filters={filters}")) as (_, stream):
+
+            def wait(seconds: float) -> None:
+                if select.select([stream], [], [], seconds)[0] and not stream.recv(65536):
+                    raise OSError("Docker tells no more events")
+
+            yield wait
+
+    @contextlib.contextmanager
+    def _sent(self, call: Call) -> Iterator[tuple[http.client.HTTPResponse, socket.socket]]:
+        """The head of the answer, and the connection on which the rest comes."""
         connection = http.client.HTTPConnection("docker", timeout=SECONDS)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        try:
-            connection.sock.settimeout(SECONDS)
-            self._connect(connection.sock)
+        connection.sock = stream = socket.socket(socket.AF_UNIX)
+        with contextlib.closing(stream), contextlib.closing(connection):
+            stream.settimeout(SECONDS)
+            self._connect(stream)
             headers = {"Content-Type": "application/json"} if call.body else {}
             connection.request(call.method, self.version + call.path, call.body, headers)
-            reply = connection.getresponse()
-            return Answer(reply.status, reply.read())
-        finally:
-            connection.close()
+            with connection.getresponse() as reply:
+                yield reply, stream
 
     def _connect(self, sock: socket.socket) -> None:
         try:

@@ -15,6 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +26,8 @@ from shape import Call
 from strict_http import Refused
 
 UNUSED_SECONDS = 60  # until a network goes: whoever comes back soon does not wait for a new one
-ROUND_SECONDS = 2
+ANYWAY_SECONDS = 60  # between two looks at most, whatever Docker says
+AGAIN_SECONDS = 2  # after an error
 ORDER = ("hub", "proxy", "egress")  # theirs are the addresses after the gateway's
 BRIDGE = "com.docker.network.bridge.name"
 NO_HOST = "com.docker.network.bridge.inhibit_ipv4"  # the host has no address on the bridge
@@ -33,6 +35,7 @@ FULL = "address pool"  # in all of Docker's words for: no addresses are left
 log = logging.getLogger("networks")
 
 Ask = Callable[[Call], Answer]  # Docker.ask
+Events = Callable[[], AbstractContextManager[Callable[[float], None]]]  # Docker.events
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,12 @@ class Networks:
         self.ask, self.settings = ask, settings
         self.making = threading.Lock()
         self.locks: dict[str, threading.Lock] = {}
-        self.needed: dict[str, float] = {}  # network -> when it was last seen in use
+        self.unused: dict[str, float] = {}  # network -> since when nobody's server is on it
 
     def ready(self, name: str) -> None:
         """Have this network, with the services on it; Refused (503) if Docker cannot."""
         with self._lock(name):
-            self.needed[name] = time.monotonic()
+            self.unused[name] = time.monotonic()  # until its server is there
             self._connect(self._make(name), self._look())
 
     def keep(self) -> None:
@@ -71,7 +74,7 @@ class Networks:
         seen = self._look()
         for name, network in self._networks().items():
             if name in seen.used:
-                self.needed[name] = time.monotonic()
+                self.unused.pop(name, None)
                 with self._lock(name):
                     self._connect(network, seen)
             elif self._unused(name):
@@ -79,21 +82,30 @@ class Networks:
                     if self._unused(name):  # nobody asked for it meanwhile
                         self._remove(name, seen)
 
-    def keep_on(self) -> None:
-        """`keep`, for ever."""
+    def keep_on(self, events: Events) -> None:
+        """`keep` whenever a container starts or ends, for ever."""
         while True:
-            time.sleep(ROUND_SECONDS)
             try:
-                self.keep()
+                with events() as wait:
+                    while True:
+                        self.keep()
+                        wait(self._pause())
             except (OSError, http.client.HTTPException, ValueError, KeyError, Refused) as error:
                 log.error("looking after the networks: %s: %s", type(error).__name__, error)
+            time.sleep(AGAIN_SECONDS)
+
+    def _pause(self) -> float:
+        """Seconds until a network that nobody uses goes, at least one."""
+        first = min(self.unused.values(), default=float("inf"))
+        left = first + UNUSED_SECONDS - time.monotonic()
+        return max(1.0, min(left, ANYWAY_SECONDS))
 
     def _lock(self, name: str) -> threading.Lock:
         return self.locks.setdefault(name, threading.Lock())
 
     def _unused(self, name: str) -> bool:
         now = time.monotonic()
-        return now - self.needed.setdefault(name, now) > UNUSED_SECONDS
+        return now - self.unused.setdefault(name, now) > UNUSED_SECONDS
 
     def _look(self) -> Seen:
         used: set[str] = set()
@@ -183,7 +195,7 @@ class Networks:
                 self._disconnect(name, ident)
         answer = self.ask(Call("DELETE", _path(name)))
         if answer.status in (204, 404):
-            self.needed.pop(name, None)
+            self.unused.pop(name, None)
         else:
             log.warning("the network %s stays: %s", name, answer.body)
 
