@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 
+from . import logins
 from .access import REFUSED, ask, explained
 from .errors import SettingsError
 from .host import Host
 from .machine import hub_machine
 from .params import AccessParams, check
-from .recipes.manage_access import logins
 from .site import Site
 from .sitefile import load_site
 
@@ -80,19 +81,23 @@ def access(args: argparse.Namespace) -> int:
 
 def _named(args: argparse.Namespace) -> list[str]:
     """The logins of the command line and of the file: the old lists wlist and blist are such files."""
-    lines = []
-    if args.file:
-        with open(args.file, encoding="utf-8-sig") as file:
-            lines = [line.partition("#")[0] for line in file]
-    found = logins(",".join([*args.logins, *lines]))
+    words = [("", word) for word in args.logins]
+    found = logins.read([*words, *(_lines(args.file) if args.file else ())])
     if not found:
         raise SettingsError(
             "no login is named",
             expected=f"./cyberhubs access {args.action} LOGIN",
             todo="name one, or a file with --from",
         )
-    check(AccessParams, {"allow": ",".join(found)})
     return found
+
+
+def _lines(path: str) -> Iterator[tuple[str, str]]:
+    """The lines of a file that are not empty, each with its place; # begins a comment."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if text := line.partition("#")[0].strip():
+                yield f"{path} line {number}: ", text
 
 
 def _edit(host: Host, site: Site, what: str, names: list[str], from_file: bool) -> int:

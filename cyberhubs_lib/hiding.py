@@ -74,7 +74,7 @@ def _logins(site: Site, nb: NotebookNode) -> list[str]:
     found += [target.rpartition("@")[0] for target in _targets(site, nb)]
     given = _given(nb)
     for name, field in AccessParams.model_fields.items():
-        if name == "rename" or any(getattr(m, "pattern", "") == LOGINS for m in field.metadata):
+        if name == "rename" or LOGINS in field.metadata:
             found += re.split(r"[\s,:@]+", str(given.get(name, "")))
     for row in _rows(nb):
         if row["label"] == "login":  # the account behind an alias of ~/.ssh/config

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import ast
 from datetime import datetime, timezone
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 
+from . import logins
 from .errors import SettingsError
 from .site_host import DEVICE
+from .site_types import like
 
 
 class Params(BaseModel):
@@ -42,12 +51,12 @@ class HubParams(Params):
 class StorageParams(Params):
     """Runbook 03: the disk, its name once more to format it, and whether containers may stop."""
 
-    device: Annotated[str, Field(pattern=DEVICE)] = ""
+    device: Annotated[
+        str,
+        like(DEVICE, "a disk such as /dev/vdb or /dev/disk/by-id/NAME, or UUID=... of a volume"),
+    ] = ""
     confirm: str = ""
     stop_containers: bool = False
-
-
-LOGINS = r"^[A-Za-z0-9_@, -]*$"  # logins with commas between
 
 
 CLOSED = "closed"
@@ -62,28 +71,45 @@ def _time(text: str) -> str:
         when = None
     if when is None or when.tzinfo is None:
         raise ValueError(
-            f"write it with its zone, as 2026-12-01T18:00+01:00; {CLOSED} closes an open window"
+            f"a time with its zone, as 2026-12-01T18:00+01:00, or {CLOSED} to end an open window"
         )
     if when <= datetime.now(timezone.utc):
-        raise ValueError("that time is over")
+        raise ValueError("a time that is still to come")
     return text
 
 
-class AccessParams(Params):
-    """Runbook 10: who is let in and who is not, logins with commas between."""
+def _logins(text: str, info: ValidationInfo) -> str:
+    logins.of_list(text, info.field_name or "")
+    return text
 
-    allow: Annotated[str, Field(pattern=LOGINS)] = ""
-    block: Annotated[str, Field(pattern=LOGINS)] = ""
-    unblock: Annotated[str, Field(pattern=LOGINS)] = ""
-    remove: Annotated[str, Field(pattern=LOGINS)] = ""
-    admin: Annotated[str, Field(pattern=LOGINS)] = ""
-    unadmin: Annotated[str, Field(pattern=LOGINS)] = ""
+
+def _renamed(text: str) -> str:
+    if not text:
+        return text
+    if text.count(":") != 1:
+        raise ValueError("the old login and the new one, as ben:benjamin")
+    return ":".join(logins.read((f"rename = {text!r}: ", name) for name in text.split(":")))
+
+
+LOGINS = AfterValidator(_logins)
+Logins = Annotated[str, LOGINS]  # with commas between
+
+
+class AccessParams(Params):
+    """Runbook 10: who is let in and who is not."""
+
+    allow: Logins = ""
+    block: Logins = ""
+    unblock: Logins = ""
+    remove: Logins = ""
+    admin: Logins = ""
+    unadmin: Logins = ""
     open_until: Annotated[str, AfterValidator(_time)] = ""
-    on_close: Annotated[str, Field(pattern="^(allow|review)$")] = "allow"
+    on_close: Annotated[str, like("allow|review", "allow or review")] = "allow"
     stop_servers: bool = False
-    files: Annotated[str, Field(pattern="^(keep|archive|delete)$")] = "keep"
-    rename: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]+:[A-Za-z0-9_-]+)?$")] = ""
-    explain: Annotated[str, Field(pattern=LOGINS)] = ""
+    files: Annotated[str, like("keep|archive|delete", "keep, archive or delete")] = "keep"
+    rename: Annotated[str, AfterValidator(_renamed)] = ""
+    explain: Logins = ""
     confirm: str = ""
 
 
@@ -95,18 +121,25 @@ def check(model: type[P], given: dict[str, object]) -> P:
     try:
         return model.model_validate(given)
     except ValidationError as error:
+        problems = [_problem(problem, model) for problem in error.errors()]
         raise SettingsError(
-            "; ".join(_problem(problem) for problem in error.errors()),
-            expected="parameters " + describe(model),
+            "; ".join(found for found, _ in problems),
+            expected="; ".join(dict.fromkeys(wanted for _, wanted in problems)),
             todo="correct the -p arguments, or the cell tagged `parameters`; nothing was touched",
         ) from None
 
 
-def _problem(problem: object) -> str:
-    name = ".".join(str(p) for p in problem["loc"])  # type: ignore[index]
-    if problem["type"] == "extra_forbidden":  # type: ignore[index]
-        return f"{name!r} is not a parameter of this runbook"
-    return f"{name} = {problem['input']!r}: {problem['msg']}"  # type: ignore[index]
+KINDS = {"bool": "True or False", "int": "a whole number, 0 or more", "str": "a text"}
+
+
+def _problem(problem: Any, model: type[Params]) -> tuple[str, str]:
+    """What was found, and what was expected, in our words instead of pydantic's."""
+    name = str(problem["loc"][0])
+    if problem["type"] == "extra_forbidden":
+        return f"{name!r} is not a parameter of this runbook", f"parameters {describe(model)}"
+    kind = KINDS.get(getattr(model.model_fields[name].annotation, "__name__", ""), "")
+    wanted = problem["ctx"]["error"] if problem["type"] == "value_error" else kind
+    return f"{name} = {problem['input']!r}", f"{name}: {wanted}"
 
 
 def describe(model: type[Params]) -> str:

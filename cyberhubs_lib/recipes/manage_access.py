@@ -10,6 +10,7 @@ from ..access import answer, explained, manage, this_run
 from ..check import Check
 from ..errors import CyberhubsError
 from ..facts import Facts
+from ..logins import of_list as logins
 from ..params import CLOSED, AccessParams, Params
 from ..resources.access import WANTED, Confirmed, Files, Listed, OpenWindow
 from ..shell import sh
@@ -38,12 +39,6 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         },
         checks=[*_explained(asked, ask), *_healthy(ask)],
     )
-
-
-def logins(text: str) -> list[str]:
-    """The logins of a parameter, as the hub spells them."""
-    names = [name.strip().lstrip("@").lower() for name in text.replace(" ", ",").split(",")]
-    return list(dict.fromkeys(name for name in names if name))
 
 
 def _files(asked: AccessParams, ask: str) -> list[Resource]:

@@ -6,7 +6,7 @@ import pytest
 
 from cyberhubs_lib import access_commands
 from cyberhubs_lib.access_commands import _edit, _named
-from cyberhubs_lib.cli import parser
+from cyberhubs_lib.cli import main, parser
 from cyberhubs_lib.errors import SettingsError
 
 
@@ -20,10 +20,55 @@ def test_an_old_list_is_taken_over(tmp_path):
     assert named("dora", "--from", str(old)) == ["dora", "ada", "ben", "carl"]
 
 
-@pytest.mark.parametrize("words", [[], ["a;b"], ["../ada"]])
-def test_what_is_no_login_is_refused(words):
-    with pytest.raises(SettingsError):
-        named(*words)
+def test_a_login_has_to_be_named():
+    with pytest.raises(SettingsError, match="no login is named"):
+        named()
+
+
+@pytest.mark.parametrize(("word", "fault", "instead"), [
+    ("Carol Smith", "is more than one word", "not the full name"),
+    ("ada,ben", "is more than one word", "write ada and ben, each login by itself"),
+    ("a;b", "is more than one word", "login"),
+    ("ben@example.org", "is an e-mail address", "write ben;"),
+    ("https://github.com/ben", "is an address", "write ben;"),
+    ("github.com/ben/", "is an address", "write ben;"),
+    ("../ada", "is an address", "write ada;"),
+    ("ben.", "has '.' in it", "write ben;"),
+    ("ada.lovelace", "has '.' in it", "write ada_lovelace if"),
+    ("b\u00e9n", "has '\u00e9' in it", "login"),
+    ("_ben", "begins with '_'", "write ben;"),
+    ("a" * 65, "has 65 characters", "login"),
+    ("", "is empty", "login"),
+])  # fmt: skip
+@pytest.mark.parametrize("action", ["allow", "block", "unadmin", "explain"])
+def test_an_argument_that_is_not_one_login_is_refused_in_plain_words(
+    action, word, fault, instead, monkeypatch, capsys
+):
+    monkeypatch.setattr(access_commands, "hub_machine", lambda site: None)
+    assert main(["access", action, "ada", word, "--site", "demo"]) == 1
+    said = capsys.readouterr().err
+    assert f"SettingsError: {word[:60]!r} {fault}" in said
+    assert "expected: a login: letters a to z, digits, - and _" in said
+    assert instead in said.partition("to do:")[2]
+    assert not set("[]{}^$") & set(said)
+
+
+def test_a_line_of_a_file_that_is_not_one_login_is_named(tmp_path):
+    old = tmp_path / "wlist"
+    old.write_bytes(b"ada\n# people of May\nben smith\n\ncarl@example.org # new\n\xff\xfe\n")
+    with pytest.raises(SettingsError) as error:
+        named("--from", str(old))
+    places = [f"{old} line {number}: " for number in (3, 5, 6)]
+    assert [part[: len(places[0])] for part in error.value.found.split("; ")] == places
+    assert "for 'carl@example.org' write carl" in error.value.todo
+
+
+def test_of_many_odd_lines_the_first_are_shown(tmp_path):
+    old = tmp_path / "wlist"
+    old.write_text("a b\n" * 300)
+    with pytest.raises(SettingsError) as error:
+        named("--from", str(old))
+    assert error.value.found.endswith("line 5: 'a b' is more than one word; 295 more")
 
 
 class Answers:

@@ -103,7 +103,7 @@ def _logins(given: list[str]) -> list[str]:
     names = [fold(login) for login in given]
     odd = [login for login, name in zip(given, names, strict=True) if not LOGIN.fullmatch(name)]
     if odd:
-        raise ValueError(f"{odd[0]!r} is not a login: letters, digits, - and _")
+        raise ValueError(f"{odd[0]!r} is not a login: letters a to z, digits, - and _, such as ben")
     return names
 
 
@@ -129,7 +129,7 @@ def do(args: argparse.Namespace) -> tuple[dict[str, Any], int]:
     if args.what == "files":
         return {"there": [w for w in _logins(args.words) if _known(w)]}, 0
     if args.what == "explain":
-        found = [explain(login, lists, clock) for login in args.words]
+        found = [explain(login, lists, clock) for login in _logins(args.words)]
         return {"logins": found}, 0 if all(f["allowed"] for f in found) else 3
     return show(lists, clock.now()), 0
 
