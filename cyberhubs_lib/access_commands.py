@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from . import logins
-from .access import REFUSED, ask, explained
+from .access import REFUSED, ask, explained, tell
 from .errors import SettingsError
 from .host import Host
 from .machine import hub_machine
@@ -67,10 +68,10 @@ def access(args: argparse.Namespace) -> int:
     if args.action == "open":
         until = args.logins[0] if args.logins else "(no time)"
         check(AccessParams, {"open_until": until})
-        ask(host, site, "open", until, args.on_close)
+        tell(host, site, "open", until, args.on_close)
         print(f"everybody may come in until {until}")
     elif args.action == "close":
-        ask(host, site, "close")
+        tell(host, site, "close")
         print("closed: the lists decide")
     elif args.action == "apply":
         return _apply(host, site, args.confirm)
@@ -103,7 +104,7 @@ def _lines(path: str) -> Iterator[tuple[str, str]]:
 def _edit(host: Host, site: Site, what: str, names: list[str], from_file: bool) -> int:
     # a name that was typed is meant; a file may be the wrong one
     words = ["--wait", what] if from_file else [what]
-    changed = ask(host, site, *words, *names)["changed"]
+    changed = tell(host, site, *words, *names)["changed"]
     done = {n: DONE[what] + ("" if n in changed else " (it was so already)") for n in names}
     if what in ("block", "remove"):
         return _out(host, site, done, may_wait=from_file or what == "remove")
@@ -113,7 +114,14 @@ def _edit(host: Host, site: Site, what: str, names: list[str], from_file: bool) 
         for one in ask(host, site, "explain", *names)["logins"]:
             if not one["allowed"]:
                 print(f"{one['login']} {explained(one)}")
+    if what == "unadmin":
+        _alarms(ask(host, site, "show")["watch"])
     return 0
+
+
+def _alarms(watch: dict[str, Any]) -> None:
+    for alarm in watch.get("alarms", []):
+        print(f"ALARM           {alarm}")
 
 
 def _out(host: Host, site: Site, done: dict[str, str], may_wait: bool) -> int:
@@ -134,8 +142,7 @@ def _out(host: Host, site: Site, done: dict[str, str], may_wait: bool) -> int:
         if state.startswith("but"):
             code = REFUSED
         print(f"{one['login']}: {done[one['login']]}, {state}")
-    for alarm in watch.get("alarms", []):
-        print(f"ALARM           {alarm}")
+    _alarms(watch)
     return code
 
 
@@ -148,18 +155,15 @@ def _apply(host: Host, site: Site, confirm: bool) -> int:
     if not confirm:
         print("if the lists are right: ./cyberhubs access apply --confirm --site " + site.name)
         return REFUSED
-    ask(host, site, "confirm", *held)
+    tell(host, site, "confirm", *held)
     print("confirmed: they stop within seconds")
     return 0
 
 
-def _show(found: dict[str, object]) -> None:
+def _show(found: dict[str, Any]) -> None:
     for name in ("admins", "allowed_users", "blocked_users", "recorded_users"):
-        names = found[name]
-        assert isinstance(names, list)
-        print(f"{name:15} {', '.join(names) or 'nobody'}")
+        print(f"{name:15} {', '.join(found[name]) or 'nobody'}")
     members = found["members"]
-    assert isinstance(members, dict)
     for organization in sorted(set(members.values())):
         names = sorted(name for name, one in members.items() if one == organization)
         print(f"member          of {organization}: {', '.join(names)}")
@@ -167,7 +171,6 @@ def _show(found: dict[str, object]) -> None:
         print("access: open    everybody who can log in may come in")
     if found["window"]:
         print(f"open window     {found['window']}")
-    for warning in found["watch"].get("warnings", []):  # type: ignore[attr-defined]
+    for warning in found["watch"].get("warnings", []):
         print(f"warning         {warning}")
-    for alarm in found["watch"].get("alarms", []):  # type: ignore[attr-defined]
-        print(f"ALARM           {alarm}")
+    _alarms(found["watch"])

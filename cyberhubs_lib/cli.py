@@ -7,6 +7,7 @@ import os
 import sys
 
 from . import access_commands, demo, drift
+from .access import wait_until_up
 from .compose import REMOVE_NETWORKS, REMOVE_SERVERS, compose
 from .errors import CyberhubsError, LocalFileError, SettingsError
 from .host import PASSWORD_VARIABLE
@@ -18,7 +19,7 @@ from .sitefile import load_site
 from .table import RUNBOOKS
 
 HUB_COMMANDS = {
-    "up": "up -d --wait",
+    "up": "up -d",
     "stop": "stop",
     "restart": "restart",
     "down": "--profile '*' down --remove-orphans",  # what the site had before, too
@@ -154,6 +155,9 @@ def _hub(args: argparse.Namespace) -> int:
             + sh(f"({REMOVE_NETWORKS}) >/dev/null", site.name)
         )
     print(host.read(script), end="")
+    if args.action in ("up", "restart"):
+        wait_until_up(host, site)
+        print(f"the hub answers at {site.public_url}")
     return 0
 
 
@@ -171,7 +175,7 @@ def _lab(args: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; the exit code is 1 for an error that the operator can put right."""
+    """Run a command; an error's exit code is 1, and 3 if the hub does not answer."""
     args, more = parser().parse_known_args(arguments)
     if args.command == "lab":
         args.more = [word for word in more if word != "--"]
@@ -181,6 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
         return int(args.do(args))
     except CyberhubsError as error:
         print(error, file=sys.stderr)
+        return error.exit_code
     except OSError as error:
         print(LocalFileError(error), file=sys.stderr)
     return 1

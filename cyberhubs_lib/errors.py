@@ -12,6 +12,7 @@ CyberhubsError
 ├── HostChanged          the host is not what the plan was made for
 ├── NotConverged         changed, read again, and still not as wanted
 ├── VerifyFailed         everything is configured, but it does not behave
+├── HubSilent            the hub or its watch does not answer, so what was asked has no effect yet
 ├── OutOfOrder           a cell was run before the one it needs
 ├── RunFailed            a runbook stopped; its record is kept
 ├── LocalFileError       a file of the operator's own machine cannot be read or written
@@ -25,6 +26,8 @@ import errno
 
 class CyberhubsError(Exception):
     """What was found, what was expected, what to do; with the evidence, if there is any."""
+
+    exit_code = 1  # of ./cyberhubs
 
     def __init__(self, found: str, *, expected: str = "", todo: str = "", evidence: str = ""):
         self.found, self.expected, self.todo, self.evidence = found, expected, todo, evidence
@@ -87,6 +90,12 @@ class NotConverged(CyberhubsError):
 
 class VerifyFailed(CyberhubsError):
     """The host is configured as wanted but does not behave so."""
+
+
+class HubSilent(CyberhubsError):
+    """The hub or its watch does not answer: what was asked for is written down, at most."""
+
+    exit_code = 3
 
 
 class OutOfOrder(CyberhubsError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..access import answer
+from ..access import SEEN, answer
 from ..errors import CyberhubsError
 from ..shell import sh
 from ..state import Resource, State, Unknown
@@ -69,7 +69,9 @@ class Listed(Resource):
             assert isinstance(resource, Listed)
             kinds.setdefault(resource.what, []).append(resource)
         return "\n".join(
-            f"({group[0].manage}{what} " + " ".join(sh("{}", r.login) for r in group) + ")"
+            f"({group[0].manage}--seen {SEEN} {what} "
+            + " ".join(sh("{}", r.login) for r in group)
+            + ")"
             for what, group in kinds.items()
         )
 
@@ -100,8 +102,8 @@ class OpenWindow(Resource):
     def change(self, was: State) -> str:
         """Open it, set it anew, or close it now."""
         if not self.until:
-            return f"({self.manage}close)"
-        return f"({self.manage}" + sh("open {} {})", self.until, self.on_close)
+            return f"({self.manage}--seen {SEEN} close)"
+        return f"({self.manage}--seen {SEEN} " + sh("open {} {})", self.until, self.on_close)
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,27 @@ def test_who_is_blocked_is_out_at_once_and_comes_back(hub, lists, browser, tmp_p
     assert hub.file("ben", "kept.txt") == "draft\n"
 
 
+SIGNAL = """for p in /proc/[0-9]*; do
+tr '\\0' ' ' <$p/cmdline | grep -q '^[^ ]*python3 /srv/hub/watch.py' && kill -{} ${{p#/proc/}}
+done 2>/dev/null; true"""
+
+
+def test_a_block_is_not_told_as_done_while_the_watch_stands_still(hub, lists):
+    started(hub, "ben")
+    hub.in_hub(SIGNAL.format("STOP"))
+    try:
+        code, out = hub.access("block", "ben")
+        assert code == 3, out
+        assert "block ben: written, but without effect yet: the watch has not looked" in out
+        assert "./cyberhubs hub logs --site" in out
+        assert "out within seconds" not in out
+        assert runs(hub, "ben")
+    finally:
+        hub.in_hub(SIGNAL.format("CONT"))
+    until(lambda: not runs(hub, "ben"))
+    assert hub.access("unblock", "ben") == (0, "ben: no longer blocked\n")
+
+
 def is_starting(person):
     """Whether the hub says so."""
     reply = person.web.get(f"/hub/api/users/{person.login}", headers=person._xsrf())

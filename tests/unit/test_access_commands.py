@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from cyberhubs_lib import access_commands
+from cyberhubs_lib import access, access_commands
 from cyberhubs_lib.access_commands import _edit, _named
 from cyberhubs_lib.cli import main, parser
-from cyberhubs_lib.errors import SettingsError
+from cyberhubs_lib.errors import HubSilent, PreconditionFailed, SettingsError
+from cyberhubs_lib.transport import Result
 
 
 def named(*words):
@@ -74,10 +75,15 @@ def test_of_many_odd_lines_the_first_are_shown(tmp_path):
 class Answers:
     """A hub that says these rules of people; after two looks these wait for a confirmation."""
 
-    def __init__(self, rules, held=(), alarms=()):
+    def __init__(self, rules, held=(), alarms=(), silent=""):
         self.rules, self.held, self.alarms, self.shown, self.asked = rules, held, alarms, 0, []
+        self.silent = silent
 
     def __call__(self, host, site, *words):
+        if words[0] == "--seen":  # a change: it waits until hub and watch were seen
+            words = words[2:]
+            if self.silent:
+                return {"changed": [], "silent": self.silent}
         self.asked.append(words)
         if words[0] == "show":
             self.shown += 1
@@ -113,6 +119,7 @@ WAITS = "but the running server waits: ./cyberhubs access apply --site mysite"
 def test_what_really_is_so_is_said_after_a_block_and_a_removal(
     what, from_file, hub, code, lines, monkeypatch, capsys
 ):
+    monkeypatch.setattr(access, "ask", hub)
     monkeypatch.setattr(access_commands, "ask", hub)
     monkeypatch.setattr(access_commands.time, "sleep", lambda seconds: None)
     names = [name for name, said in lines.items() if said]
@@ -120,3 +127,43 @@ def test_what_really_is_so_is_said_after_a_block_and_a_removal(
     said = [f"{name}: {line}" if line else name for name, line in lines.items()]
     assert capsys.readouterr().out.splitlines() == said
     assert (hub.asked[0][0] == "--wait") == from_file
+
+
+@pytest.mark.parametrize("words", [
+    ["allow", "ben"], ["block", "ben"], ["unblock", "ben"], ["remove", "ben"], ["admin", "ben"],
+    ["unadmin", "ben"], ["open", "2099-01-01T00:00Z"], ["close"], ["apply", "--confirm"],
+])  # fmt: skip
+def test_nothing_is_told_as_done_while_the_watch_stands_still(words, monkeypatch, capsys):
+    hub = Answers({}, ["ben"], silent="the watch has not looked within 15 s")
+    hub.shown = 3
+    monkeypatch.setattr(access, "ask", hub)
+    monkeypatch.setattr(access_commands, "ask", hub)
+    monkeypatch.setattr(access_commands, "hub_machine", lambda site: None)
+    assert main(["access", *words, "--site", "demo"]) == 3
+    said = capsys.readouterr()
+    assert "without effect yet: the watch has not looked within 15 s" in said.err
+    assert "./cyberhubs hub logs --site demo" in said.err
+    assert said.out in ("", "1 running servers would stop: ben\n")
+
+
+ALONE = "no administrator is left on this hub"
+
+
+def test_who_takes_the_last_administrator_away_is_told(monkeypatch, capsys):
+    hub = Answers({}, alarms=[ALONE])
+    monkeypatch.setattr(access, "ask", hub)
+    monkeypatch.setattr(access_commands, "ask", hub)
+    for action in ("unadmin", "remove", "block"):
+        assert _edit(None, SimpleNamespace(name="mysite"), action, ["ada"], False) == 0
+        assert ALONE in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("code", "out", "kind"), [
+    (137, "", HubSilent),
+    (1, "Container 1f is restarting, wait until the container is running", PreconditionFailed),
+    (1, 'service "hub" is not running', PreconditionFailed),
+])  # fmt: skip
+def test_a_hub_that_cannot_be_asked(code, out, kind):
+    with pytest.raises(kind, match="the hub") as error:
+        access.answer(Result(code, "", out))
+    assert error.value.todo

@@ -136,3 +136,23 @@ def test_a_window_that_cannot_be_understood_lets_nobody_in_and_ends_nobody(
 def test_a_time_without_zone_is_refused():
     with pytest.raises(ValueError, match="zone"):
         window_of("2026-12-01T18:00", "allow")
+
+
+def test_a_hub_without_an_administrator_is_an_alarm(folder, monkeypatch):
+    monkeypatch.setattr(manage, "ACCESS", folder)
+
+    def alarms():
+        return [a for a in manage.show(read(folder), NOW)["watch"]["alarms"] if "no admin" in a]
+
+    changes.edit(folder, "admin", ["ada", "ben"], "joe")
+    changes.edit(folder, "unadmin", list(set(read(folder).admins) - {"ada", "ben"}), "joe")
+    changes.edit(folder, "unadmin", ["ben"], "joe")
+    assert alarms() == []
+    changes.edit(folder, "block", ["ada"], "joe")
+    assert alarms() == [manage.NOBODY]
+    changes.edit(folder, "unblock", ["ada"], "joe")
+    assert alarms() == []
+    changes.edit(folder, "remove", ["ada"], "joe")
+    assert alarms() == [manage.NOBODY]
+    (folder / "admins").unlink()  # not known who is one
+    assert alarms() == []

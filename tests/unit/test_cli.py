@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
-from cyberhubs_lib import cli
+from cyberhubs_lib import access, cli
 from cyberhubs_lib.cli import main
 from cyberhubs_lib.errors import LocalFileError
 from cyberhubs_lib.runs import RUNS
+from cyberhubs_lib.transport import Result
 
 HOST = "x@full.invalid"
 
@@ -88,6 +89,39 @@ def test_up_takes_one_site(given, capsys):
     assert main(["up", "--site", "demo", "-p", "site", "other"]) == 1
     assert "-p site other beside --site demo" in capsys.readouterr().err
     assert given == []
+
+
+class FakeHub:
+    """The host of a hub: compose succeeds, then the services answer with this exit code."""
+
+    facts = None
+
+    def __init__(self, code):
+        self.code = code
+
+    def read(self, script):
+        return "Started\n"
+
+    def run(self, script):
+        return Result(self.code, "service hub is in a crash loop; the end of its log:\nboom\n")
+
+
+@pytest.mark.parametrize(("action", "code", "silent", "end"), [
+    ("up", 0, "", 0), ("restart", 0, "", 0), ("stop", 1, "", 0), ("up", 1, "", 3),
+    ("restart", 1, "", 3), ("restart", 0, "the watch has not looked within 60 s", 3),
+])  # fmt: skip
+def test_a_hub_is_up_when_it_answers_and_its_watch_looks(
+    action, code, silent, end, monkeypatch, capsys
+):
+    monkeypatch.setattr(cli, "hub_machine", lambda site: FakeHub(code))
+    monkeypatch.setattr(cli, "compose", lambda site, facts: "")
+    monkeypatch.setattr(access, "ask", lambda *words: {"silent": silent} if silent else {})
+    assert main(["hub", action, "--site", "demo"]) == end
+    said = capsys.readouterr()
+    assert ("the hub answers" in said.out) == (end == 0 and action != "stop")
+    if end:
+        assert (silent or "service hub is in a crash loop") in said.err
+        assert "./cyberhubs hub logs --site demo" in said.err
 
 
 @pytest.mark.parametrize("words", [["hub", "down"], ["access", "allow", "ada"]])

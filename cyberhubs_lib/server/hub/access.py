@@ -124,6 +124,11 @@ def listed(names: Iterable[str], name: str) -> dict[str, str]:
     return parse("\n".join(names), name)[0]
 
 
+def administrators(lists: Lists) -> list[str]:
+    """Who may log in and is an administrator."""
+    return sorted(name for name in lists.admins if name not in lists.blocked)
+
+
 def decide(
     login: str,
     lists: Lists,

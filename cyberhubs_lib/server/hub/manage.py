@@ -2,7 +2,8 @@
 
     docker compose exec hub python3 /srv/hub/manage.py explain ada
 
-`./cyberhubs access` and runbook 10 call it. Exit code 0; 3 if `explain` says no; 1 if it could not.
+`./cyberhubs access` and runbook 10 call it. Exit code 0; 1 if it could not; 3 if `explain` says no, or
+with --seen if it is done but hub or watch were not seen afterwards: then `silent` says which.
 """
 
 from __future__ import annotations
@@ -15,17 +16,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import alive
 import changes
 import ledger
 import user_files
-from access import LOGIN, Decision, Lists, Rules, Window, decide, fold
+from access import LOGIN, Decision, Lists, Rules, Window, administrators, decide, fold
 from accounts import HOMES, Accounts
 from clock import Clock
 from door import STATE, STATUS
-from lists import ACCESS, WINDOW, odd_lines, read
+from lists import ACCESS, WINDOW, fingerprint, odd_lines, read
 from running import wait_until_stopped
 
 SILENT = 30  # seconds without a look after which something is wrong; it looks each second
+
+NOBODY = (
+    "no administrator is left on this hub: `./cyberhubs access admin LOGIN --site SITE` adds one"
+)
 
 
 def status(path: Path = STATE / STATUS) -> dict[str, Any]:
@@ -41,6 +47,12 @@ def status(path: Path = STATE / STATUS) -> dict[str, Any]:
         said["alarms"] = [*said.get("alarms", []), f"the watch has not looked for {age:.0f} s: nobody"
                           " is put out; the hub's log says why (docker compose logs hub)"]  # fmt: skip
     return said
+
+
+def alarms(lists: Lists, said: dict[str, Any]) -> list[str]:
+    """Those of the watch, and one while nobody administers the hub."""
+    known = lists.problems or administrators(lists)
+    return [*said.get("alarms", []), *([] if known else [NOBODY])]
 
 
 def rules() -> Rules:
@@ -75,6 +87,7 @@ def _names(login: str) -> str:
 def show(lists: Lists, now: datetime) -> dict[str, Any]:
     """Everything that is written down, and what the watch says."""
     lines, head, bad = ledger.verify(ACCESS)
+    said = status()
     return {
         "admins": sorted(lists.admins),
         "allowed_users": sorted(lists.allowed),
@@ -85,7 +98,7 @@ def show(lists: Lists, now: datetime) -> dict[str, Any]:
         "window": _window(lists.window, now),
         "problems": [*lists.problems, *odd_lines(ACCESS)],
         "ledger": {"lines": lines, "head": head, "bad": bad},
-        "watch": status(),
+        "watch": {**said, "alarms": alarms(lists, said)},
     }  # fmt: skip
 
 
@@ -158,20 +171,29 @@ def _files(args: argparse.Namespace, clock: Clock) -> list[str]:
     return [login]
 
 
+def _lists_now() -> str:
+    return fingerprint(read(ACCESS, rules()))
+
+
 def main() -> int:
     """Read the arguments, print the answer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--by", default="?", help="who: user@machine")
     parser.add_argument("--run", default="", help="the run of which this is a part")
     parser.add_argument("--wait", action="store_true", help="block: many servers wait, as by hand")
+    parser.add_argument("--seen", type=float, help="seconds to wait for hub and watch, afterwards")
     parser.add_argument("what", choices=[*changes.EDITS, "open", "close", "confirm", "explain",
                                          "show", "files", "archive", "delete", "rename"])  # fmt: skip
     parser.add_argument("words", nargs="*")
     try:
-        answer, code = do(parser.parse_args())
+        args, began = parser.parse_args(), time.time()
+        answer, code = do(args)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    if args.seen and (silent := alive.silent(STATE / STATUS, _lists_now, began, args.seen)):
+        answer, code = {**answer, "silent": silent}, 3
+        print(silent, file=sys.stderr)
     print(json.dumps(answer))
     return code
 
