@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 
-from . import access_commands, demo, drift
+from . import access_commands, demo, drift, findings
 from .access import wait_until_up
 from .compose import REMOVE_NETWORKS, REMOVE_SERVERS, compose
 from .errors import CyberhubsError, LocalFileError, SettingsError
 from .host import PASSWORD_VARIABLE
 from .machine import hub_machine, machine
 from .params import describe
-from .runs import parse_parameters, run_and_tell
+from .runs import Record, parse_parameters, run_and_tell
 from .shell import sh
 from .sitefile import load_site
 from .table import RUNBOOKS
@@ -56,7 +57,12 @@ def parser() -> argparse.ArgumentParser:
                      help="given to each of them that takes it")  # fmt: skip
     one.set_defaults(do=_run)
 
-    one = commands.add_parser("up", help="all runbooks of a site, in order")
+    one = commands.add_parser(
+        "up",
+        help="all runbooks of a site, in order",
+        epilog="exit code of a dry run: 0 all as wanted, 2 something would change, 1 a check fails that"
+        " no step puts right, or something is unknown",
+    )
     one.add_argument("--site", required=True)
     one.add_argument("--dry-run", action="store_true", help="only show what would change")
     one.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
@@ -66,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser(
         "drift",
         help="is the server still as wanted? changes nothing, fit for cron",
-        epilog="exit code: 0 as wanted, 2 something differs, 1 it could not be told",
+        epilog="exit code: 0 as wanted, 2 something differs or fails, 1 something is unknown",
     )
     which = one.add_mutually_exclusive_group(required=True)
     which.add_argument("--site", default="", help="its machine and its hub")
@@ -102,8 +108,21 @@ def _demo(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     given = parse_parameters(args.p)
     _ask_password(str(given.get("site", "")), str(given.get("host", "")))
-    run_and_tell(args.runbooks, given)
-    return 0
+    return _told(run_and_tell(args.runbooks, given))
+
+
+def _told(running: Iterator[Record]) -> int:
+    """Run them, and tell what dry runs found, also of those before one that stopped; the exit code."""
+    found: list[findings.Finding] = []
+    records = []
+    try:
+        for record in running:
+            records.append(record)
+    finally:
+        if any(record.is_dry for record in records):
+            found = findings.findings(records)
+            print(f"\n{findings.told(found)}", flush=True)
+    return findings.exit_code(found)
 
 
 def _ask_password(site_name: str, target: str) -> None:
@@ -130,8 +149,7 @@ def _up(args: argparse.Namespace) -> int:
     given["site"] = args.site
     if args.dry_run:
         given["dry_run"] = True
-    run_and_tell(["00_start_here", *drift.site_runbooks(site)], given)
-    return 0
+    return _told(run_and_tell(["00_start_here", *drift.site_runbooks(site)], given))
 
 
 def _drift(args: argparse.Namespace) -> int:

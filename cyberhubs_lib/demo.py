@@ -31,7 +31,8 @@ def up(name: str, port: int | None) -> int:
     if port is not None:
         remember(name, site.public_url)
     _base(site)
-    run_and_tell(RUNBOOKS, {"host": "localhost", "site": name})
+    for _ in run_and_tell(RUNBOOKS, {"host": "localhost", "site": name}):
+        pass
     print(f"\nThe hub is at {site.public_url}")
     print("Log in with the stand-in for GitHub: press the button of one of these accounts.")
     logins = [account.login for account in site.login.standin]

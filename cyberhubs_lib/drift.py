@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from .errors import CyberhubsError
 from .execute import Kernel
+from .findings import AS_WANTED, DIFFERS, FAILED, Finding, exit_code, findings
 from .host import LOCAL
 from .report import Report, Row
-from .runs import Record, run
+from .runs import run
 from .site import Site
 from .table import RUNBOOKS
-
-AS_WANTED, COULD_NOT_TELL, DRIFT = 0, 1, 2  # exit codes
-DEVIATES = ("would change", "unknown", "failed")
 
 
 def host_runbooks(site: Site) -> list[str]:
@@ -34,27 +32,24 @@ def site_runbooks(site: Site) -> list[str]:
 def drift(names: list[str], parameters: dict[str, object]) -> tuple[Report, int]:
     """Run `names` dry, keep the notebooks, and tell what deviates: the table and the exit code.
 
-    What deviates for certain counts more than what could not be told.
+    A check that fails is a difference, and what differs for certain counts more than what is unknown.
     """
-    rows, told = [], True
+    records, errors = [], []
     with Kernel() as kernel:
         for name in names:
             try:
-                rows += _rows(name, run(name, {**parameters, "dry_run": True}, kernel))
+                records.append(run(name, {**parameters, "dry_run": True}, kernel))
             except CyberhubsError as error:
-                told = False
-                rows.append(Row(name, error.found, "an answer", "unknown", error.todo))
-    report = Report("Drift", rows)
-    if any(row.status in ("would change", "failed") for row in rows):
-        return report, DRIFT
-    return report, AS_WANTED if told and not report.count("unknown") else COULD_NOT_TELL
+                errors.append(Row(name, error.found, "an answer", "unknown", error.todo))
+    found = findings(records)
+    rows = [row for finding in found for row in _rows(finding)] + errors
+    code = exit_code(found, failed=DIFFERS)
+    return Report("Drift", rows), code or (FAILED if errors else AS_WANTED)
 
 
-def _rows(name: str, record: Record) -> list[Row]:
+def _rows(finding: Finding) -> list[Row]:
     """What deviates, each once; or one row that all is well."""
-    last = {str(report["title"]): report for report in record.reports()}
-    every = [Row(**row) for report in last.values() for row in report["rows"]]  # type: ignore[attr-defined]
-    found = {row.label: row for row in every if row.status in DEVIATES}
+    name, found = finding.record.name, [*finding.deviating, *finding.expected]
     if not found:
-        return [Row(name, f"{sum(row.status == 'ok' for row in every)} rows as wanted")]
-    return [Row(f"{name[:2]} {r.label}", r.was, r.wanted, r.status, r.note) for r in found.values()]
+        return [Row(name, f"{finding.as_wanted} rows as wanted")]
+    return [Row(f"{name[:2]} {r.label}", r.was, r.wanted, r.status, r.note) for r in found]

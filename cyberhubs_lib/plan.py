@@ -97,7 +97,7 @@ class Plan:
     ) -> None:
         def tell(text: str) -> None:
             report = self.report(after)
-            report.title += f" ({text})"
+            report.aside = text
             progress(report)
 
         for _, group in groupby(now, key=lambda i: _way(self.resources[i])):

@@ -37,13 +37,17 @@ class Row:
 
 @dataclass
 class Report:
-    """Rows under a title. `meta` (seconds, round trips) goes to metadata: it differs each run."""
+    """Rows under a title. `meta` (seconds, round trips) goes to metadata: it differs each run.
+
+    `aside` stands behind the title for readers; to programs it is the same report.
+    """
 
     title: str
     rows: list[Row] = field(default_factory=list)
     columns: tuple[str, str] = ("was", "wanted")
     meta: dict[str, object] = field(default_factory=dict)
     shown: bool = False
+    aside: str = ""
 
     def count(self, status: str) -> int:
         """How many rows have this status."""
@@ -58,7 +62,11 @@ class Report:
     @property
     def heading(self) -> str:
         """Title and summary."""
-        return f"{self.title}: {self.summary}" if self.summary else self.title
+        return f"{self._name}: {self.summary}" if self.summary else self._name
+
+    @property
+    def _name(self) -> str:
+        return f"{self.title} ({self.aside})" if self.aside else self.title
 
     def table(self) -> list[list[str]]:
         """Header and rows as text, without the columns that are empty everywhere."""
@@ -79,7 +87,7 @@ class Report:
 
     def html(self) -> str:
         """The table with inline styles only: it must look the same in Lab and on a static page."""
-        heading = f'<p style="margin:0 0 4px"><b>{escape(self.title)}</b>'
+        heading = f'<p style="margin:0 0 4px"><b>{escape(self._name)}</b>'
         heading += f": {self.summary}</p>" if self.summary else "</p>"
         if not self.rows:
             return heading

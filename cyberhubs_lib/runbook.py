@@ -96,7 +96,7 @@ class Run:
             )
         if self.params.dry_run:
             report = plan.report()
-            report.title += " (dry run: nothing is changed)"
+            report.aside = "dry run: nothing is changed"
             return self._report(report)
         if not self._fit:
             raise OutOfOrder(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .errors import CyberhubsError, RunFailed, SettingsError
 from .execute import Kernel
 from .params import check
-from .report import MIME, STATUS
+from .report import MIME, STATUS, Row
 from .site import REPOSITORY
 from .sitefile import load_site
 from .table import RUNBOOKS, entry, path
@@ -77,13 +77,15 @@ class Record:
         """Whether nothing was to be changed."""
         return any(report.get("dry_run") for report in self.reports())
 
+    def steps(self) -> dict[str, list[Row]]:
+        """Title -> rows, of each step the last report: it is planned, then applied."""
+        return {str(r["title"]): [Row(**row) for row in r["rows"]] for r in self.reports()}  # type: ignore[attr-defined]
+
     def summary(self) -> str:
         """How many rows have which status: applied steps, requirements and proof."""
         count = dict.fromkeys(STATUS, 0)
-        last: dict[str, dict[str, object]] = {str(r["title"]): r for r in self.reports()}
-        for report in last.values():
-            for row in report["rows"]:  # type: ignore[attr-defined]
-                count[row["status"]] += 1
+        for row in (row for rows in self.steps().values() for row in rows):
+            count[row.status] += 1
         return ", ".join(f"{n} {status}" for status, n in count.items() if n and status)
 
 
@@ -125,7 +127,7 @@ def of_each(names: list[str], parameters: dict[str, object]) -> list[tuple[str, 
     return each
 
 
-def run_and_tell(names: list[str], parameters: dict[str, object]) -> None:
+def run_and_tell(names: list[str], parameters: dict[str, object]) -> Iterator[Record]:
     """Run several in order in one Python process, one line each; all parameters are checked first.
 
     Raises as `run` does, after telling which failed.
@@ -140,6 +142,7 @@ def run_and_tell(names: list[str], parameters: dict[str, object]) -> None:
                 print("failed", flush=True)
                 raise
             print(f"{time.monotonic() - began:5.0f} s   {record.summary()}", flush=True)
+            yield record
 
 
 def latest(site: str) -> dict[str, Record]:

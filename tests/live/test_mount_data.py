@@ -33,7 +33,7 @@ mounts:
   - {{kind: other, type: ext4, source: "{device}", path: /mnt/data/disk}}
 """
 SKY, WORK, DISK = "mount /mnt/data/deep-sky", "mount /mnt/user/work", "mount /mnt/data/disk"
-OLD, DRY = OldMounts.label, "Mounts (dry run: nothing is changed)"
+OLD = OldMounts.label
 SKY_UNIT = r"mnt-data-deep\\x2dsky.mount"  # as a shell reads it
 DEBIAN = "id=debian\nversion=13\nsystem=Debian\nuser=debian\nservice_user=debian\nhome=/h\n"
 # A server of a user as the hub starts it, with nothing in it but a shell and two programs.
@@ -325,7 +325,7 @@ def test_a_mount_that_left_the_site_file_goes(operator, server, in_process, site
     before = snapshot(server)
     dry = run(operator, str(less), dry_run="true")
     assert dry.rows("would change") == [OLD]
-    (row,) = [row for row in dry.reports[DRY]["rows"] if row["label"] == OLD]
+    (row,) = [row for row in dry.reports["Mounts"]["rows"] if row["label"] == OLD]
     assert row["was"] == "/mnt/user/work"
     assert snapshot(server) == before
     done = run(operator, str(less))

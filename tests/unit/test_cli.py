@@ -67,7 +67,12 @@ def test_what_to_do_about_it(number, todo):
 def given(monkeypatch):
     """What `up` would have handed to the runbooks."""
     found = []
-    monkeypatch.setattr(cli, "run_and_tell", lambda names, parameters: found.append(parameters))
+
+    def run(names, parameters):
+        found.append(parameters)
+        return iter(())
+
+    monkeypatch.setattr(cli, "run_and_tell", run)
     return found
 
 
