@@ -44,7 +44,7 @@ def run_10(demo, **params):
     done = demo.operator.call(
         sys.executable, "-m", "cyberhubs_lib", "run", "10", "-p", "site", str(demo.site), *words
     )
-    assert done.code == 0, done.out
+    assert done.code == (2 if params.get("dry_run") else 0), done.out  # 2: something would change
     return {r["title"]: r["rows"] for r in Record(demo.records()[-1]).reports()}
 
 

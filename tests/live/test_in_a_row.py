@@ -40,6 +40,19 @@ def row(operator, server):
     shutil.rmtree(place("", made.host), ignore_errors=True)
 
 
+def test_a_dry_run_on_a_fresh_host_says_which_failures_are_expected(row):
+    done, records, _ = row.run("02", "03", "04", device=row.server.device, dry_run="true")
+    assert done.code == 2, done.out
+    for record in records.values():
+        assert f"record: {record.path}" in done.out
+    assert done.out.count("failed, as expected until the steps above have run: ") == 3
+    assert not [line for line in done.out.splitlines() if "\u2717" in line]
+    alone, records, _ = row.run("04", dry_run="true")
+    assert alone.code == 1, alone.out
+    first = next(line for line in alone.out.splitlines() if "\u2717 failed" in line)
+    assert first.endswith("run 02_prepare_os first")
+
+
 def test_one_that_fails_is_the_last(row):
     done, records, _ = row.run("02", "03", "04", device=row.server.device)
     assert done.code == 1
