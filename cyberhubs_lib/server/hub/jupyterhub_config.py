@@ -16,8 +16,11 @@ from menu import menu_html
 from providers import endpoints
 from rate import Rate
 from spawn import STARTS_SECONDS, HubSpawner
+from traitlets.log import get_logger
+from user_records import repair
 
 STATE = Path("/srv/state")  # the volume hub_state
+DATABASE = STATE / "jupyterhub.sqlite"
 
 
 def secret(name: str) -> str:
@@ -42,6 +45,8 @@ def crypt_keys() -> list[bytes]:
 os.umask(0o077)  # the database too is for nobody else
 settings = json.loads(Path("/srv/hub.json").read_text())
 refuse_public_standin(settings)
+for sentence in repair(DATABASE, STATE):
+    get_logger().warning(sentence)
 Listed.door = Door(rules_of(settings))
 Limited.by_address = Rate(settings["limits"]["refused_logins"], MINUTE)
 Limited.behind = settings["behind"]
@@ -93,7 +98,7 @@ c.JupyterHub.template_vars = {
 }
 
 # State.
-c.JupyterHub.db_url = f"sqlite:///{STATE}/jupyterhub.sqlite"
+c.JupyterHub.db_url = f"sqlite:///{DATABASE}"
 c.JupyterHub.upgrade_db = True  # after a newer JupyterHub came; it keeps a copy beside the file
 c.JupyterHub.cookie_secret = bytes.fromhex(secret("cookie_secret"))
 c.CryptKeeper.keys = crypt_keys()
