@@ -44,6 +44,7 @@ class FakeHub:
 
     def __init__(self):
         self.users: dict[str, Person] = {}
+        self.odd: list[str] = []
 
     async def people(self):
         return list(self.users.values())

@@ -26,6 +26,7 @@ class FakeHub:
     def __init__(self, *names):
         self.users = {name: Person(name, running=True) for name in names}
         self.fails = {}
+        self.odd = []
 
     async def people(self):
         return list(self.users.values())
@@ -257,15 +258,22 @@ def test_a_watch_that_does_not_look_is_an_alarm(place):
     one = watching(place, hub)
     look(one)
     assert manage.status(path)["alarms"] == []
-    os.utime(path, (0, time.time() - 31))
+    os.utime(path, (0, time.time() - 16))
     hub.people = None  # the look fails before its end
     (place / "access" / "allowed_users").write_text("ben\n")
     with pytest.raises(TypeError):
         look(one)
-    assert "the watch has not looked for 31 s" in manage.status(path)["alarms"][0]
+    assert "the watch has not looked for 16 s" in manage.status(path)["alarms"][0]
     del hub.people
     look(one)
     assert manage.status(path)["alarms"] == []
+
+
+def test_users_that_cannot_be_used_are_an_alarm(place):
+    hub = FakeHub("ben")
+    hub.odd = ["users of the hub's database without a usable name"]
+    look(watching(place, hub))
+    assert said(place)["alarms"] == hub.odd
 
 
 def test_an_idle_hub_is_not_asked_and_its_lists_are_not_read(place, monkeypatch):

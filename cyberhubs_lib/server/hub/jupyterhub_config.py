@@ -12,6 +12,7 @@ from authenticators import AUTHENTICATORS
 from door import Door, rules_of
 from limited import MINUTE, Limited
 from login import Listed, refuse_public_standin
+from manage import status
 from menu import menu_html
 from providers import endpoints
 from rate import Rate
@@ -84,7 +85,7 @@ c.JupyterHubHTTPClient.session_options = {"timeout": ClientTimeout(total=300, so
 # start is under way waits for its answer, half a minute at most: neither may wait for the other.
 c.JupyterHub.init_spawners_timeout = 10
 
-# Pages: three of JupyterHub's, each with a few lines more.
+# Pages: four of JupyterHub's, each with a few lines more.
 c.JupyterHub.template_paths = ["/srv/hub/templates"]
 c.JupyterHub.template_vars = {
     "title": settings["title"],
@@ -92,6 +93,7 @@ c.JupyterHub.template_vars = {
     "standin": settings["login"]["standin"],
     "everybody": settings["access"] == "open",
     "open_until": lambda user: Listed.door.open_until(),  # called at each page
+    "alarms": lambda user: status()["alarms"] if user and user.admin else [],
     "login_service_name": settings["login"]["url"].removeprefix("https://"),
     "provider": settings["login"]["name"],
     "shared_password": settings["login"]["provider"] == "password",

@@ -27,7 +27,7 @@ from door import STATE, STATUS
 from lists import ACCESS, WINDOW, fingerprint, odd_lines, read
 from running import wait_until_stopped
 
-SILENT = 30  # seconds without a look after which something is wrong; it looks each second
+SILENT = 15  # seconds without a sign of life after which something is wrong; ALIVE in watch.py
 
 NOBODY = (
     "no administrator is left on this hub: `./cyberhubs access admin LOGIN --site SITE` adds one"

@@ -186,7 +186,7 @@ class Watch:
 
     def tell(self, lists: Lists) -> None:
         """Keep what an administrator has to know where manage.py finds it; log what is new."""
-        alarms, clock = list(lists.problems), self.door.clock.doubt()
+        alarms, clock = [*lists.problems, *self.hub.odd], self.door.clock.doubt()
         if lists is not self.told:
             self.told, self.odd, self.looked_at = (
                 lists,
