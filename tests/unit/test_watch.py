@@ -5,13 +5,11 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import unquote
 
 import changes
 import ledger
 import manage
 import pytest
-import services
 import stopped
 import watch
 from door import Door
@@ -172,51 +170,6 @@ def test_a_command_in_the_middle_of_a_look_is_not_forgotten(place, ten, monkeypa
     monkeypatch.setattr(one.door.live, "now", then_somebody_blocks)
     look(one, 4)
     assert (list(ten.users), said(place)["held"]) == (TEN[4:], [])
-
-
-class HubWithServices(FakeHub):
-    """Each of `makes` makes another service in the moment in which it is removed."""
-
-    def __init__(self, *names):
-        super().__init__(*names)
-        self.services = {"check": {}, "access": {}}
-        self.makes = {}
-
-    async def ask(self, method, path, body=None):
-        if not path.startswith("/services"):
-            return await super().ask(method, path, body)
-        if method == "GET":
-            return dict(self.services)
-        name = unquote(path.removeprefix("/services/"))
-        if name in self.fails:
-            raise self.fails[name]
-        if name in self.makes:
-            self.services[self.makes[name]] = {}
-        del self.services[name]
-
-
-def test_services_that_an_administrator_made_are_removed_and_told(place, monkeypatch):
-    hub = HubWithServices("ben")
-    one = watching(place, hub)
-    one.services = services.Services(hub, ["check", "access"])
-    look(one)
-    assert said(place)["alarms"] == []
-    hub.services |= {"back/door": {}, "other": {}}
-    hub.makes = {"other": "another"}
-    hub.fails = {"back/door": HTTPError(400)}
-    (place / "access" / "blocked_users").write_text("ben\n")  # who made them
-    look(one, 2)
-    assert (list(hub.services), hub.users) == (["check", "access", "back/door"], {})
-    first, second = said(place)["alarms"]
-    assert first.startswith("the service 'back/door' cannot be removed: HTTP 400")
-    assert second.endswith("which were removed: 'another', 'other'")
-    hub.fails = {}
-    one.last -= watch.ANYWAY
-    look(one)
-    assert (list(hub.services), len(said(place)["alarms"])) == (["check", "access"], 1)
-    monkeypatch.setattr(services, "TOLD", 0)
-    look(one)
-    assert said(place)["alarms"] == []
 
 
 def test_a_server_that_the_hub_could_not_stop_is_stopped_when_docker_is_back(place, monkeypatch):

@@ -32,7 +32,7 @@ class Hub:
         return json.loads(reply.body) if reply.body else None
 
     async def people(self) -> list[Person]:
-        """Everybody in the hub's database. A record that cannot be used is left out, and is an alarm."""
+        """Everybody in the hub's database. A record that cannot be used is left out, with an alarm."""
         found: list[Person] = []
         offset, total = 0, 1
         while offset < total:
@@ -40,8 +40,10 @@ class Hub:
             found += [_person(user) for user in page["items"] if _is_sound(user)]
             offset, total = offset + PAGE, page["_pagination"]["total"]
         missing = total - len(found)
-        self.odd = [f"users of the hub's database without a usable name, whom the lists do not reach:"
-                    f" {missing}; `./cyberhubs hub restart` repairs them"] if missing > 0 else []  # fmt: skip
+        self.odd = []
+        if missing > 0:
+            self.odd.append(f"users without a usable name, whom the lists do not reach: {missing};"
+                            " `./cyberhubs hub restart` repairs the hub's database")  # fmt: skip
         return found
 
 

@@ -9,6 +9,7 @@ sys.path.insert(0, "/srv/hub")  # the modules beside this file
 from access import CHECK_USER
 from aiohttp import ClientTimeout
 from authenticators import AUTHENTICATORS
+from database import repair
 from door import Door, rules_of
 from limited import MINUTE, Limited
 from login import Listed, refuse_public_standin
@@ -18,7 +19,6 @@ from providers import endpoints
 from rate import Rate
 from spawn import STARTS_SECONDS, HubSpawner
 from traitlets.log import get_logger
-from user_records import repair
 
 STATE = Path("/srv/state")  # the volume hub_state
 DATABASE = STATE / "jupyterhub.sqlite"
@@ -204,8 +204,5 @@ if docs:
         {"name": "user", "scopes": ["self", "access:services!service=docs"]}
     )
 
-# What an administrator makes through the API stays when they are one no more: watch.py removes all
-# services but these, and a token ends, whoever made it for whom.
-watch = next(service for service in c.JupyterHub.services if service["name"] == "access")
-watch["environment"] = {"SERVICES": " ".join(s["name"] for s in c.JupyterHub.services)}
+# A token ends, whoever made it for whom: also those that an administrator made who is one no more.
 c.JupyterHub.token_expires_in_max_seconds = 30 * 24 * 3600

@@ -6,6 +6,7 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
+import strict_api
 from access import fold
 from door import Door
 from limited import Limited
@@ -91,6 +92,10 @@ class Listed(Limited):
     def normalize_username(self, username: str) -> str:
         """One spelling for one login, as the lists have it: a user of the hub has no other name."""
         return fold(super().normalize_username(username))
+
+    def get_handlers(self, app: Any) -> list[Any]:
+        """Those of strict_api.py come before JupyterHub's own API."""
+        return [*super().get_handlers(app), *strict_api.HANDLERS]
 
     def number(self, auth_model: dict[str, Any]) -> str:
         """The account as the provider numbers it: a login can be renamed and given to somebody else."""

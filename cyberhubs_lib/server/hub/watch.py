@@ -28,7 +28,6 @@ from judge import Verdict, judge
 from kept import keep, kept
 from lists import HALF, fingerprint, odd_lines, said, stamp
 from providers import github_api
-from services import Services
 from tornado.httpclient import AsyncHTTPClient, HTTPError
 
 PERIOD = 0.7  # seconds between two looks: two of them and the end of a server make less than 5
@@ -67,7 +66,6 @@ class Watch:
         self.failing: dict[str, tuple[float, str]] = {}  # login -> since when, the last error
         self.status: dict[str, Any] = {}
         self.doubts: list[str] = []  # of memberships, told as warnings
-        self.services: Services | None = None  # set by main
         self.shared_password = False  # login.provider is password
 
     async def for_ever(self) -> None:
@@ -103,8 +101,6 @@ class Watch:
                 door.clock.real(),
             )  # fmt: skip
             await self.act()
-            if self.services:  # after it: who is out by now makes no more
-                await self.services.clean()
             if may_stop and not lists.problems and not may_stop & self.verdict.refused:
                 unconfirm(folder, may_stop)  # done; the next slip of the hand is another
         self.tell(lists)
@@ -207,8 +203,6 @@ class Watch:
         for name, (since, error) in sorted(self.failing.items()):
             if time.monotonic() - since > PATIENCE:
                 alarms.append(f"what is to be done to {name} fails again and again: {error}")
-        if self.services:
-            alarms += self.services.alarms()
         status = {
             "alarms": alarms,
             "warnings": [*self.odd, *half, *self.doubts, *filter(None, [clock])],
@@ -243,7 +237,6 @@ async def main() -> None:
     settings = json.loads(SETTINGS.read_text())
     watch = Watch(hub, Door(rules_of(settings)))
     watch.shared_password = settings["login"]["provider"] == "password"
-    watch.services = Services(hub, os.environ["SERVICES"].split())
     jobs = [watch.for_ever()]
     if settings["login"]["organizations"]:
         again = AskAgain(hub, watch.door, github_api(settings["login"]))

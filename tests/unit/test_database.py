@@ -1,11 +1,11 @@
-"""Users of the hub's database without a usable name, before JupyterHub reads it."""
+"""What a hub's database may hold that JupyterHub does not start with."""
 
 import sqlite3
 from contextlib import closing
 
 import pytest
 import stopped
-from user_records import repair
+from database import repair
 
 # as JupyterHub 6.1.1 makes them, what a repair reads of them
 TABLES = """
@@ -88,4 +88,20 @@ def test_a_container_of_who_logged_in_again_meanwhile_is_looked_at(
 def test_two_records_of_one_person(database, tmp_path):
     path = database((None, "ben"), (None, "ben"))
     assert len(repair(path, tmp_path)) == 2
+    assert users(path) == ([(1, "ben")], [1])
+
+
+def test_services_of_an_administrator_go_with_their_tokens(database, tmp_path):
+    path = database(("ben", None))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript("""
+            CREATE TABLE services (id INTEGER PRIMARY KEY, name VARCHAR(255), from_config BOOLEAN);
+            CREATE TABLE api_tokens (service_id INTEGER REFERENCES services(id) ON DELETE CASCADE);
+            INSERT INTO services VALUES (1, 'access', 1), (2, '..', 0);
+            INSERT INTO api_tokens VALUES (1), (2);
+        """)
+    assert repair(path, tmp_path) == ["service '..' is not of the hub's configuration: deleted"]
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name FROM services").fetchall() == [("access",)]
+        assert db.execute("SELECT service_id FROM api_tokens").fetchall() == [(1,)]
     assert users(path) == ([(1, "ben")], [1])
