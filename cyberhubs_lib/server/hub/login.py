@@ -14,6 +14,7 @@ from names import as_sent
 from oauthenticator.github import GitHubOAuthenticator
 from oauthenticator.gitlab import GitLabOAuthenticator
 from oauthenticator.oauth2 import OAuthenticator
+from one_address import with_public_login
 from organizations import ask
 from tornado.httpclient import HTTPClientError
 from tornado.web import HTTPError
@@ -104,6 +105,10 @@ class Listed(Limited):
 
 class ListedOAuth(Listed, OAuthenticator):
     """A provider elsewhere, that speaks OAuth."""
+
+    def get_handlers(self, app: Any) -> list[Any]:
+        """A login begins at the public address."""
+        return with_public_login(super().get_handlers(app))
 
     async def authenticate(self, handler: Any, data: Any = None, **more: Any) -> Any:
         """Who it is, by the provider; if that does not answer, a page that says so."""
