@@ -31,7 +31,7 @@ from .site import Site
 SERVER = Path(__file__).parent / "server"
 COPIED = (
     "compose*.yaml", "Caddyfile", "broker/*.py", "hub/*.py", "hub/templates/*.html",
-    "standin/*.py",
+    "proxy/*.mjs", "standin/*.py",
 )  # fmt: skip
 
 
@@ -103,8 +103,8 @@ def services(site: Site) -> dict[str, str]:
 
 OPTIONAL = ("standin", "egress")  # profiles of compose.yaml, each of one service
 OWN_FILES = {
-    "caddy": "Caddyfile", "broker": "broker", "hub": "hub", "standin": "standin", "proxy": "-",
-    "egress": "-",
+    "caddy": "Caddyfile", "broker": "broker", "hub": "hub", "standin": "standin",
+    "proxy": "proxy", "egress": "-",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import strict_api
+import unreachable
 from access import fold
 from door import Door
 from limited import Limited
@@ -95,8 +96,8 @@ class Listed(Limited):
         return fold(super().normalize_username(username))
 
     def get_handlers(self, app: Any) -> list[Any]:
-        """Those of strict_api.py come before JupyterHub's own API."""
-        return [*super().get_handlers(app), *strict_api.HANDLERS]
+        """With ours: JupyterHub asks these before its own."""
+        return [*super().get_handlers(app), *strict_api.HANDLERS, *unreachable.HANDLERS]
 
     def number(self, auth_model: dict[str, Any]) -> str:
         """The account as the provider numbers it: a login can be renamed and given to somebody else."""
