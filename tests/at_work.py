@@ -164,8 +164,9 @@ class AtWork:
 class Visits:
     """Requests to one address, one after the other, until the end of the block."""
 
-    def __init__(self, url: str, token: str = "", every: float = 0.2):
-        self.url, self.every = url, every
+    def __init__(self, url: str, token: str = "", body: object = None):
+        """With a `body`, which is JSON, it is PUT there."""
+        self.url, self.body = url, body
         self.headers = {"Authorization": f"token {token}"} if token else {}
         self.failed: list[str] = []
         self.made, self.slowest = 0, 0.0
@@ -181,13 +182,16 @@ class Visits:
         self._thread.join()
 
     def _visit(self) -> None:
-        while not self._stop.wait(self.every):
+        while not self._stop.wait(0.2):
             self.made += 1
             began = time.monotonic()
             try:
-                status = httpx.get(self.url, headers=self.headers, timeout=200).status_code
-                if status != 200:
-                    self.failed.append(str(status))
+                method = "GET" if self.body is None else "PUT"
+                reply = httpx.request(
+                    method, self.url, headers=self.headers, json=self.body, timeout=200
+                )
+                if not reply.is_success:
+                    self.failed.append(str(reply.status_code))
             except httpx.HTTPError as error:
                 self.failed.append(type(error).__name__)
             self.slowest = max(self.slowest, time.monotonic() - began)

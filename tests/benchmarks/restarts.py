@@ -67,7 +67,7 @@ class Trial:
 
 def row(*words: object) -> None:
     """One line of the table."""
-    print("{:10} {:>8} {:>8} {:>11} {:>24} {:>9} {:>18} {:>6}  {}".format(*words), flush=True)
+    print("{:10} {:>6} {:>9} {:>8}  {:22} {:22} {:22} {:>7} {:>6}  {}".format(*words), flush=True)
 
 
 def restart(trial: Trial, browser: Browser, service: str) -> None:
@@ -79,8 +79,10 @@ def restart(trial: Trial, browser: Browser, service: str) -> None:
         page.context.add_cookies(cookies(trial.web, trial.url))
         work = AtWork(page, lab, trial.token, trial.container("user-ben"))
         work.goes_on()
+        file = {"type": "file", "format": "text", "content": "x"}
         with (
             Visits(f"{lab}/api/status", trial.token) as server,
+            Visits(f"{lab}/api/contents/saved.txt", trial.token, file) as saves,
             Visits(f"{trial.url}/hub/login") as hub,
         ):
             began = time.monotonic()
@@ -98,8 +100,9 @@ def restart(trial: Trial, browser: Browser, service: str) -> None:
             len(work.terminal_lost()),
             back,
             lost(server),
-            f"{max(server.slowest, hub.slowest):.0f} s",
+            lost(saves),
             lost(hub),
+            f"{max(server.slowest, saves.slowest, hub.slowest):.0f} s",
             "yes" if work.saved() == wanted else "no",
             "; ".join(text.split("\n")[0] for text in work.dialogs()) or "-",
         )
@@ -138,8 +141,8 @@ if __name__ == "__main__":
     trial = Trial((sys.argv[1:] or ["demo"])[0])
     for login in (False, True) if not sys.argv[2:] else ():
         death(trial, login)
-    row("restart of", "lines", "terminal", "goes on", "requests to the server", "slowest",
-        "to the hub", "saved", "dialogs")  # fmt: skip
+    row("restart of", "lines", "terminal", "goes on", "lost: server",
+        "lost: saves", "lost: hub", "slowest", "saved", "dialogs")  # fmt: skip
     with chromium() as browser:
         for service in sys.argv[2:] or SERVICES:
             restart(trial, browser, service)

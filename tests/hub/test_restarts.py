@@ -1,0 +1,132 @@
+"""Restarts of the services, and deaths of users' servers: what somebody at work notices of them."""
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from at_work import AtWork, cookies
+from browser import page_of
+from laws import until
+from trial import PROJECT, Person, words
+
+
+@pytest.fixture
+def ben(demo_hub):
+    """Ben with a running server."""
+    ben = Person(demo_hub, "ben")
+    ben.stop()
+    ben.start()
+    yield ben
+    ben.stop()
+
+
+@pytest.fixture
+def work(demo_hub, ben, browser, tmp_path):
+    """Ben at work: a cell and a terminal that print, and a notebook to be saved."""
+    with page_of(browser, tmp_path) as page:
+        page.context.add_cookies(cookies(ben.web, demo_hub.url))
+        lab, container = f"{demo_hub.url}/user/ben", demo_hub.user_container("ben")
+        yield AtWork(page, lab, ben.token(), container)
+        page.goto("about:blank")
+
+
+@contextlib.contextmanager
+def restart(work, container):
+    """In the block it is away, or just back; afterwards it is back."""
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(container.restart)
+        yield
+        work.until(done.done)
+        done.result()
+
+
+def test_who_works_notices_no_restart(demo_hub, ben, work):
+    services = demo_hub.services()
+    for name in ("broker", "hub"):  # not on the way to the server: a save passes meanwhile
+        with restart(work, services[name]):
+            saved(work)
+        print(f"{name}: cell and terminal go on after {work.goes_on():.1f} s")
+    for name in ("proxy", "caddy"):
+        with restart(work, services[name]):
+            pass
+        work.until(lambda: answers(ben))
+        saved(work)
+        print(f"{name}: cell and terminal go on after {work.goes_on():.1f} s")
+    with demo_hub.with_site(demo_hub.site.read_text().replace("memory: 1G", "memory: 1200M")):
+        saved(work)
+        work.goes_on()
+    saved(work)
+    assert (work.dialogs(), work.lost(), work.terminal_lost()) == ([], [], [])
+
+
+def saved(work):
+    """Change the notebook, save it, and see it on the server."""
+    wanted = work.save()
+    work.until(lambda: work.saved() == wanted)
+
+
+def answers(ben):
+    """Whether ben's server does, just now."""
+    try:
+        return ben.web.get("/user/ben/api/status").is_success
+    except httpx.HTTPError:
+        return False
+
+
+def test_while_the_hub_is_away(demo_hub):
+    """A page for people that loads itself again, and JSON for programs."""
+    hub = demo_hub.services()["hub"]
+    hub.stop(timeout=5)
+    try:
+        page = httpx.get(f"{demo_hub.url}/hub/home", headers={"Accept": "text/html"}, timeout=60)
+        answer = httpx.post(f"{demo_hub.url}/hub/api/users/ben/server", timeout=60)
+    finally:
+        hub.start()
+        demo_hub.healthy()
+    assert page.status_code == answer.status_code == 503
+    assert "Temporarily unavailable" in words(page.text)
+    assert '<meta http-equiv="refresh"' in page.text
+    assert page.headers["Retry-After"] == answer.headers["Retry-After"] == "5"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+    assert "Temporarily unavailable" in answer.json()["message"]
+
+
+def test_a_server_that_died_can_be_started_again(demo_hub, ben):
+    began = time.monotonic()
+    demo_hub.user_container("ben").kill()
+    page = ben.web.get("/user/ben/lab?one=two")
+    print(f"the page is there after {time.monotonic() - began:.1f} s")
+    assert page.status_code == 503
+    assert "The server of ben has stopped" in words(page.text)
+    assert "/hub/spawn/ben?next=%2Fhub%2Fuser%2Fben%2Flab%3Fone%3Dtwo" in page.text
+    reply = ben.web.get("/user/ben/api/status")  # for programs it is clear, too
+    assert (reply.status_code, "no longer running" in reply.json()["message"]) == (424, True)
+    ben.start()
+    assert ben.web.get("/user/ben/lab").status_code == 200
+
+
+def test_who_logs_in_after_their_server_died_is_offered_a_start(demo_hub, ben):
+    demo_hub.user_container("ben").kill()
+    began = time.monotonic()
+    again = Person(demo_hub, "ben")
+    print(f"logged in after {time.monotonic() - began:.1f} s")
+    assert "/hub/spawn/ben" in again.reply.text
+    again.start()
+
+
+def test_a_server_that_cannot_be_reached_is_not_called_dead(demo_hub, ben):
+    """As long as the hub does not know that: the work in it goes on."""
+    services = demo_hub.services()
+    services["broker"].stop(timeout=1)
+    try:
+        demo_hub.engine.networks.get(f"{PROJECT}_user-ben").disconnect(services["proxy"])
+        page = ben.web.get("/user/ben/lab")
+    finally:
+        services["broker"].start()
+    assert page.status_code == 503
+    assert "The server of ben does not answer" in words(page.text)
+    assert '<meta http-equiv="refresh"' in page.text
+    until(lambda: ben.web.get("/user/ben/lab").status_code == 200)  # the broker connects it again
