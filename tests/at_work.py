@@ -147,8 +147,11 @@ class AtWork:
         return text
 
     def saved(self) -> str:
-        """The first cell of the file on the server, which has to be a whole notebook."""
-        return str("".join(json.loads(self.on_server(FILE))["cells"][0]["source"]))
+        """The first cell of the file on the server; "" while that is no whole notebook."""
+        try:
+            return str("".join(json.loads(self.on_server(FILE))["cells"][0]["source"]))
+        except ValueError:
+            return ""
 
     def dialogs(self) -> list[str]:
         """The dialogs that JupyterLab has shown until now."""
@@ -188,8 +191,9 @@ class Visits:
             try:
                 method = "GET" if self.body is None else "PUT"
                 reply = httpx.request(
-                    method, self.url, headers=self.headers, json=self.body, timeout=200
-                )
+                    method, self.url, headers=self.headers, json=self.body, timeout=200,
+                    follow_redirects=True,
+                )  # fmt: skip
                 if not reply.is_success:
                     self.failed.append(str(reply.status_code))
             except httpx.HTTPError as error:

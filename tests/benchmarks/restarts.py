@@ -17,9 +17,12 @@ from at_work import AtWork, Visits, cookies
 from browser import chromium, page_of
 from playwright.sync_api import Browser
 
+from cyberhubs_lib.compose import compose
+from cyberhubs_lib.host import connect
 from cyberhubs_lib.sitefile import load_site
 
 SERVICES = ["broker", "hub", "proxy", "caddy"]  # the worst last
+ALL = "an upgrade"  # all services in new containers
 QUIET = 60  # seconds after which what has not come back does not
 
 
@@ -27,7 +30,7 @@ class Trial:
     """A trial's hub, its containers, and Ben, who is logged in and has a server."""
 
     def __init__(self, name: str):
-        site = load_site(name)
+        self.site = site = load_site(name)
         self.url, self.project, self.engine = site.public_url, site.project, docker.from_env()
         self.web = httpx.Client(base_url=self.url, timeout=200, follow_redirects=True)
         self.log_in(self.web)
@@ -60,6 +63,12 @@ class Trial:
         """Whether the hub takes Ben's server for a running one."""
         return bool(self.web.get("/hub/api/users/ben", headers=self.headers).json()["servers"])
 
+    def recreate(self) -> None:
+        """All services, as when their images or settings have changed."""
+        host = connect("localhost")
+        host.root = False
+        host.read(f"{compose(self.site, host.facts)}up -d --force-recreate 2>&1")
+
     def container(self, name: str) -> docker.models.containers.Container:
         """Of a service (NAME-1), or of a user's server (user-NAME)."""
         return self.engine.containers.get(f"{self.project}-{name}")
@@ -86,7 +95,10 @@ def restart(trial: Trial, browser: Browser, service: str) -> None:
             Visits(f"{trial.url}/hub/login") as hub,
         ):
             began = time.monotonic()
-            trial.container(f"{service}-1").restart(timeout=10)
+            if service == ALL:
+                trial.recreate()
+            else:
+                trial.container(f"{service}-1").restart(timeout=10)
             wanted = work.save()
             try:
                 work.goes_on(QUIET)
@@ -144,5 +156,5 @@ if __name__ == "__main__":
     row("restart of", "lines", "terminal", "goes on", "lost: server",
         "lost: saves", "lost: hub", "slowest", "saved", "dialogs")  # fmt: skip
     with chromium() as browser:
-        for service in sys.argv[2:] or SERVICES:
+        for service in sys.argv[2:] or [*SERVICES, ALL]:
             restart(trial, browser, service)

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -26,13 +27,16 @@ from roll_back import differences, roll_back, state
 from testhost.testhost import TestHost
 
 from cyberhubs_lib import start
+from cyberhubs_lib.cell import run_cell
 from cyberhubs_lib.certificate_checks import ROOT
 from cyberhubs_lib.engine import engine
 from cyberhubs_lib.errors import HostBusy, HostChanged
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
+from cyberhubs_lib.proof import check_server
 from cyberhubs_lib.proof import log_in as status_of_login
 from cyberhubs_lib.served import trust
 from cyberhubs_lib.site_images import VERSION
+from cyberhubs_lib.site_types import CHECK_USER
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.table import RUNBOOKS
 
@@ -122,6 +126,31 @@ def test_somebody_from_outside_is_let_in(chain):
     assert (page.status_code, page.url.scheme) == (200, "https")
     assert status_of_login(site, "ben", tls) == "welcome"
     assert status_of_login(site, "mallory", tls) == "403"
+
+
+COUNT = """import itertools, pathlib, time
+pathlib.Path("begun").touch()
+for n in itertools.count():
+    print(n, flush=True)
+    if pathlib.Path("enough").exists(): break
+    time.sleep(1)"""
+
+
+def test_a_restart_of_docker_costs_no_line(chain):
+    """live-restore: the containers go on, and so do the connections to them."""
+    _, server, site = chain
+    home, tls = f"/mnt/jupyterhub_users/{CHECK_USER}", trusted(server)
+    token = server.sh(f"cat {HOME}/secrets/check_token")[1].strip()
+    headers = {"Authorization": f"token {token}"}
+    with check_server(load_site(str(site)), token, tls) as url, ThreadPoolExecutor(1) as thread:
+        cell = thread.submit(run_cell, url, headers, COUNT, tls)
+        until(lambda: server.sh(f"cat {home}/begun")[0] == 0)
+        code, out = server.sh("systemctl restart docker && docker info")
+        assert code == 0, out
+        server.sh(f"touch {home}/enough")
+        lines = [int(line) for line in cell.result().split()]
+    assert lines == list(range(len(lines)))
+    server.sh(f"rm {home}/begun {home}/enough")
 
 
 FILL = """import subprocess

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from at_work import AtWork, cookies
 from browser import page_of
+from changing_lists import runs
 from laws import until
 from trial import PROJECT, Person, words
 
@@ -51,7 +52,7 @@ def test_who_works_notices_no_restart(demo_hub, ben, work):
     for name in ("proxy", "caddy"):
         with restart(work, services[name]):
             pass
-        work.until(lambda: answers(ben))
+        work.until(lambda: answers(ben.web, "/user/ben/api/status"))
         saved(work)
         print(f"{name}: cell and terminal go on after {work.goes_on():.1f} s")
     with demo_hub.with_site(demo_hub.site.read_text().replace("memory: 1G", "memory: 1200M")):
@@ -67,10 +68,10 @@ def saved(work):
     work.until(lambda: work.saved() == wanted)
 
 
-def answers(ben):
-    """Whether ben's server does, just now."""
+def answers(web, url):
+    """Whether it does, just now."""
     try:
-        return ben.web.get("/user/ben/api/status").is_success
+        return web.get(url).is_success
     except httpx.HTTPError:
         return False
 
@@ -84,7 +85,7 @@ def test_while_the_hub_is_away(demo_hub):
         answer = httpx.post(f"{demo_hub.url}/hub/api/users/ben/server", timeout=60)
     finally:
         hub.start()
-        demo_hub.healthy()
+        until(lambda: answers(httpx, f"{demo_hub.url}/hub/health"))
     assert page.status_code == answer.status_code == 503
     assert "Temporarily unavailable" in words(page.text)
     assert '<meta http-equiv="refresh"' in page.text
@@ -109,7 +110,10 @@ def test_a_server_that_died_can_be_started_again(demo_hub, ben):
 
 
 def test_who_logs_in_after_their_server_died_is_offered_a_start(demo_hub, ben):
-    demo_hub.user_container("ben").kill()
+    """As Linux ends it when memory is short: one process, without a word to Docker."""
+    server = ["pkill", "-KILL", "-f", "jupyterhub-singleuser"]
+    assert demo_hub.user_container("ben").exec_run(server).exit_code == 0
+    until(lambda: not runs(demo_hub, "ben"))
     began = time.monotonic()
     again = Person(demo_hub, "ben")
     print(f"logged in after {time.monotonic() - began:.1f} s")
