@@ -76,7 +76,7 @@ c.JupyterHub.proxy_class = HubProxy
 c.HubProxy.should_start = False
 c.HubProxy.api_url = "http://proxy-api:8001"
 c.HubProxy.auth_token = secret("proxy_token")
-c.JupyterHub.last_activity_interval = 10
+c.JupyterHub.last_activity_interval = 10  # how old what the culler knows may be
 # How long its event loop is blocked, measured twice a second and not twenty times: that alone was half
 # of what an idle hub did.
 c.PeriodicMetricsCollector.event_loop_interval_resolution = 0.5
