@@ -31,7 +31,7 @@ from .site import Site
 SERVER = Path(__file__).parent / "server"
 COPIED = (
     "compose*.yaml", "Caddyfile", "broker/*.py", "hub/*.py", "hub/templates/*.html",
-    "proxy/*.mjs", "standin/*.py",
+    "proxy/*.[cm]js", "standin/*.py",
 )  # fmt: skip
 
 

@@ -17,7 +17,6 @@ from manage import status
 from menu import menu_html
 from providers import endpoints
 from rate import Rate
-from routes import HubProxy
 from spawn import STARTS_SECONDS, HubSpawner
 from traitlets.log import get_logger
 
@@ -72,11 +71,10 @@ c.JupyterHub.hub_connect_url = "http://hub-control:8081"
 c.HubSpawner.hub_connect_url = "http://hub:8081"
 c.JupyterHub.cleanup_proxy = False
 c.JupyterHub.cleanup_servers = False
-c.JupyterHub.proxy_class = HubProxy
-c.HubProxy.should_start = False
-c.HubProxy.api_url = "http://proxy-api:8001"
-c.HubProxy.auth_token = secret("proxy_token")
-c.JupyterHub.last_activity_interval = 10  # how old what the culler knows may be
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = "http://proxy-api:8001"
+c.ConfigurableHTTPProxy.auth_token = secret("proxy_token")
+c.JupyterHub.last_activity_interval = 10  # the proxy's routes are compared this often, too
 # How long its event loop is blocked, measured twice a second and not twenty times: that alone was half
 # of what an idle hub did.
 c.PeriodicMetricsCollector.event_loop_interval_resolution = 0.5
