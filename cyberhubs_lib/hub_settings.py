@@ -41,7 +41,10 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
         "propagation": propagation(site),
         "uid": site.uid,
         "gid": site.gid,
-        "limits": site.limits.model_dump(exclude={"upload", "disk", "disk_of"}),  # of others
+        "limits": {
+            **site.limits.model_dump(exclude={"upload", "disk", "disk_of"}),  # of others
+            "memory": in_bytes(site.limits.memory),
+        },
         "disk_limit": site.limits.disk is not None,  # the number is runbook 03's affair
         "isolation": {
             "internal": site.isolation.internal,

@@ -205,7 +205,7 @@ def test_a_hub_with_other_settings_cannot_widen_them_and_says_so(demo_hub):
     path = demo_hub.home / "hub.json"
     before = path.read_text()
     settings = json.loads(before)
-    settings["limits"]["memory"] = "64G"
+    settings["limits"]["memory"] = 64 << 30
     try:
         path.write_text(json.dumps(settings))  # the same file: the hub's container sees it
         demo_hub.services()["hub"].restart()

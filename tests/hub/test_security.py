@@ -81,6 +81,9 @@ def test_limits_and_powers_of_a_user(demo_hub, ben):
     host = attrs["HostConfig"]
     assert attrs["Config"]["User"] == "1000:1000"
     assert host["Memory"] == 1024 * MIB
+    # an engine on a kernel that does not count swap writes -1, and warns
+    assert host["MemorySwap"] == (1024 * MIB if demo_hub.engine.info()["SwapLimit"] else -1)
+    assert host["ShmSize"] == 512 * MIB
     assert host["PidsLimit"] == 512
     assert (host["CpuQuota"] / (host["CpuPeriod"] or 1) or host["NanoCpus"] / 1e9) == 2
     assert host["CapDrop"] == ["ALL"]
@@ -104,6 +107,19 @@ def test_limits_hold_inside(demo_hub, ben):
     assert out[0] == "1000"
     assert out[1:5] == ["CapEff:", "0000000000000000", "NoNewPrivs:", "1"]
     assert " ".join(out[5:]) == "touch: cannot touch '/data/x': Read-only file system"
+
+
+SHARED = """from multiprocessing.shared_memory import SharedMemory
+block = SharedMemory(create=True, size=200 << 20)
+block.buf[:] = bytes(200 << 20)
+print(block.size)
+block.close()
+block.unlink()"""
+
+
+def test_processes_of_a_user_share_more_than_dockers_own_64_mb(demo_hub, ben):
+    code, out = demo_hub.user_container("ben").exec_run(["python3", "-c", SHARED])
+    assert (code, out.decode().strip()) == (0, str(200 * MIB))
 
 
 def test_only_the_front_door_is_published_and_only_here(demo_hub, port, ben):

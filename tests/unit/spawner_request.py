@@ -37,6 +37,7 @@ def sdk(user="ben", site=DEMO, env=ENV, escaped=None):
     ]
     host = api.create_host_config(
         auto_remove=True, binds={}, links={}, mounts=mounts, mem_limit=site.memory,
+        memswap_limit=site.memory, shm_size=site.memory // 2,
         cpu_period=100_000, cpu_quota=int(site.cpus * 100_000), pids_limit=site.processes,
         cap_drop=["ALL"], security_opt=["no-new-privileges"],
         network_mode=f"{site.project}_user-{escaped or user}",

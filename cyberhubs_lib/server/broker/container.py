@@ -59,7 +59,7 @@ def container(name: str, user: str, image: str, settings: Settings) -> dict[str,
         "HostConfig": {
             "AutoRemove": True,
             "NetworkMode": settings.network(name),
-            "Memory": settings.memory,
+            **memory(settings),
             "CpuPeriod": 100_000,
             "CpuQuota": int(settings.cpus * 100_000),
             "PidsLimit": settings.processes,
@@ -79,6 +79,15 @@ def container(name: str, user: str, image: str, settings: Settings) -> dict[str,
         "Volumes": {},
         **dict.fromkeys(["Tty", "OpenStdin", "StdinOnce", "AttachStdin", "NetworkDisabled"], False),
     }
+
+
+def memory(settings: Settings) -> dict[str, int]:
+    """MemorySwap is memory and swap together: without it Docker allows as much swap again.
+
+    What lies in /dev/shm counts as memory, and Docker's own 64 MB are too small for PyTorch.
+    """
+    size = settings.memory
+    return {"Memory": size, "MemorySwap": size, "ShmSize": size // 2}
 
 
 def system(settings: Settings) -> dict[str, Any]:

@@ -156,6 +156,8 @@ c.HubSpawner.extra_host_config = {
     # exec: installers compile there and run what they made; nosuid and nodev are Docker's own
     **({"dns": ["127.0.0.1"]} if isolation["internal"] else {}),  # broker/container.py says why
     **({"tmpfs": {"/tmp": f"exec,size={isolation['tmp']}"}} if isolation["read_only"] else {}),
+    "memswap_limit": limits["memory"],  # broker/container.py says why, also of the next line
+    "shm_size": limits["memory"] // 2,
     "pids_limit": limits["processes"],
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges"],
