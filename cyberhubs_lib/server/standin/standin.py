@@ -50,11 +50,11 @@ class Handler(BaseHTTPRequestHandler):
     provider = "GitHub"
     protocol_version = "HTTP/1.1"
 
-    def setup(self) -> None:
-        """Accounts may change while their tokens live on, as everywhere."""
-        super().setup()
+    def parse_request(self) -> bool:
+        """Accounts may change while their tokens live on, as everywhere, and so do connections."""
         if self.read_at and ACCOUNTS.stat().st_mtime_ns != self.read_at:
             read_accounts()
+        return super().parse_request()
 
     def do_GET(self) -> None:
         """The page with the accounts, and the account behind a token."""
