@@ -102,7 +102,9 @@ def test_limits_and_powers_of_a_user(demo_hub, ben):
 
 
 def test_limits_hold_inside(demo_hub, ben):
-    script = "id -u; grep -e CapEff -e NoNewPrivs /proc/self/status; touch /data/x; touch /user/x"
+    script = (
+        "exec 2>&1; id -u; grep -e CapEff -e NoNewPrivs /proc/self/status; touch /data/x /user/x"
+    )
     out = demo_hub.user_container("ben").exec_run(["sh", "-c", script])[1].decode().split()
     assert out[0] == "1000"
     assert out[1:5] == ["CapEff:", "0000000000000000", "NoNewPrivs:", "1"]
