@@ -38,6 +38,7 @@ class Limits(Part):
         default=0, ge=0
     )  # that run at the same time, of all users; 0 is any number
     starting: int = Field(default=20, ge=1)  # that start at the same time
+    start_seconds: int = Field(default=180, ge=1)  # ten at once on two cores take 60
     starts: int = Field(default=10, ge=1)  # of one user in ten minutes
     refused_logins: int = Field(default=60, ge=1)  # of one address in a minute
     disk: Disk | None = None

@@ -144,8 +144,8 @@ c.HubSpawner.mem_limit = limits["memory"]
 c.HubSpawner.cpu_limit = limits["cpus"]
 # What a server writes for itself, not into the home: with a full home it must still start and run.
 c.HubSpawner.environment = {"JUPYTER_RUNTIME_DIR": "/tmp/jupyter-runtime"}
-c.HubSpawner.start_timeout = 120
-c.HubSpawner.http_timeout = 120  # ten starting at once on two cores take most of a minute
+c.HubSpawner.start_timeout = limits["start_seconds"]  # until it listens
+c.HubSpawner.http_timeout = limits["start_seconds"]  # until it answers, which is soon after
 c.HubSpawner.extra_create_kwargs = {
     "user": f"{uid}:{gid}",
     "labels": {"cyberhubs.site": settings["site"]},

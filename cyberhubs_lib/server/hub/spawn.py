@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
@@ -26,27 +25,20 @@ PAGES = {"lab": "/lab", "notebook": "/tree"}
 CALLS = 10
 STARTS_SECONDS = 600  # in which a user may start so many servers
 DOCKER_SECONDS = 60  # for which a new hub waits until Docker answers
+ALIVE_SECONDS = 1  # between two looks whether a server that starts has ended
 LEFT_SECONDS = 20  # for the end of a container that an earlier server has left
 
 
-async def until_listening(
-    ip: str, port: int, still: Callable[[], None], seconds: float = 60
-) -> None:
-    """Wait until the server listens; JupyterHub, which asks next, then gets its answer at once.
-
-    Left alone it asks at growing intervals, and a user waits two or three seconds for nothing.
-    `still` raises if the server is to start no more.
+async def listens(ip: str, port: int) -> bool:
+    """Whether anybody does: a kernel answers at once, and at the address of a container that is gone
+    nobody ever does.
     """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        still()
-        try:
-            _, writer = await asyncio.open_connection(ip, port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(ip, port), ALIVE_SECONDS)
+    except (OSError, asyncio.TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 class HubSpawner(DockerSpawner):
@@ -121,9 +113,24 @@ class HubSpawner(DockerSpawner):
                 raise
             raise SpawnError(f"This server cannot start: {error.explanation}.", "broker") from None
         # the lists may change meanwhile; JupyterHub stops it then
-        await until_listening(ip, port, self.stop_if_refused)
+        await self.until_listening(ip, port)
         self.stop_if_refused()
         return ip, port
+
+    async def until_listening(self, ip: str, port: int) -> None:
+        """Wait until the server listens; JupyterHub, which asks next, then gets its answer at once.
+
+        Left alone it asks at growing intervals, and a user waits two or three seconds for nothing.
+        Raises SpawnError if the server has ended, or if its user may no longer have one.
+        """
+        begun = looked = time.monotonic()
+        while not await listens(ip, port) and time.monotonic() < begun + self.start_timeout:
+            self.stop_if_refused()
+            if time.monotonic() > looked + ALIVE_SECONDS:
+                looked = time.monotonic()
+                if await self.poll() is not None:
+                    raise SpawnError("Your server ended while it was starting.", "ended")
+            await asyncio.sleep(0.1)
 
     async def clear_away(self) -> None:
         """End the container that a failed stop has left, or an interrupted start: its name is ours.
