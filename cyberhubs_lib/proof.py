@@ -9,16 +9,12 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from websocket import WebSocketException
 
 from .access import ask
-from .cell import run_cell
 from .certificate_checks import Door, question, trust_of
 from .facts import Facts
 from .host import Host
@@ -27,53 +23,55 @@ from .loopback import localhost_names
 from .oauth_app import document
 from .report import Row
 from .served import shown
-from .shell import keep_secret, sh
+from .server_proof import attempt, server_row
 from .site import Site
+from .site_login import Account
 from .site_types import CHECK_USER
 
-START_SECONDS = 120
 AUTHORIZE = {"github": "/login/oauth/authorize", "gitlab": "/oauth/authorize"}
 CERTIFICATE_SECONDS = 60  # until an authority has given the first certificate; mostly it takes 5
-CELL = "import os; print(6 * 7, os.getuid(), os.getgid())"
 
 
 @localhost_names()
 def proof(host: Host, site: Site, facts: Facts) -> list[Row]:
     """Rows for the report; a row that failed says what was seen instead."""
     tls = trust_of(site, _own_root(host, site))
-    rows = [_row(site, "the public address answers", "yes", lambda: _answers(site, tls))]
+    rows = [attempt(site, "the public address answers", "yes", lambda: _answers(site, tls))]
     if rows[0].status == "failed":
         return rows
     rows += _login(site, tls)
     if site.login.standin:
-        found = ask(host, site, "explain", *[account.login for account in site.login.standin])
-        strangers = [one["login"] for one in found["logins"]
-                     if not one["allowed"] and not _as_a_member(site, one)]  # fmt: skip
-        for person in [one["login"] for one in found["logins"] if one["allowed"]][:1]:
-            rows.append(
-                _row(site, f"{person} logs in", "welcome", lambda p=person: log_in(site, p, tls))
-            )
-        for stranger in strangers:
-            label = f"{stranger} is refused"
-            rows.append(_row(site, label, "403", lambda s=stranger: log_in(site, s, tls)))
-    path = f"{site.directory(facts.home)}/secrets/check_token"
-    token = keep_secret(host.read(sh("cat {}", path)).strip())
-    printed = f"42 {site.uid} {site.gid}"
-    rows.append(
-        _row(site, "a cell in a new server prints", printed, lambda: first_cell(site, token, tls))
-    )
-    return rows
+        rows += _mock_logins(host, site, tls)
+    return [*rows, server_row(host, site, facts, tls)]
+
+
+def _mock_logins(host: Host, site: Site, tls: ssl.SSLContext) -> list[Row]:
+    """One who may log in, and all who may not."""
+    accounts = site.login.standin
+    found = ask(host, site, "explain", *[hub_name(site, a.login) for a in accounts])["logins"]
+    said = list(zip(accounts, found, strict=True))
+    people = [a.login for a, one in said if one["allowed"]][:1]
+    strangers = [
+        a.login for a, one in said if not one["allowed"] and not _as_a_member(site, a, one)
+    ]
+
+    def row(login: str, does: str, wanted: str) -> Row:
+        return attempt(site, f"{login} {does}", wanted, lambda: log_in(site, login, tls))
+
+    return [row(login, "logs in", "welcome") for login in people] + [
+        row(login, "is refused", "403") for login in strangers
+    ]
 
 
 def _login(site: Site, tls: ssl.SSLContext) -> list[Row]:
     if site.login.provider == "password":
         asked = ("the login page asks for", "name and password")
         return [
-            _row(site, *asked, lambda: _form(site, tls)),
-            _row(site, "a wrong password is refused", "403", lambda: wrong_password(site, tls)),
+            attempt(site, *asked, lambda: _form(site, tls)),
+            attempt(site, "a wrong password is refused", "403", lambda: wrong_password(site, tls)),
         ]
     wanted = _login_url(site, tls)
-    return [_row(site, "the login leads to", wanted, lambda: _leads_to(site, tls, wanted))]
+    return [attempt(site, "the login leads to", wanted, lambda: _leads_to(site, tls, wanted))]
 
 
 def _form(site: Site, tls: ssl.SSLContext) -> str:
@@ -91,21 +89,11 @@ def wrong_password(site: Site, tls: ssl.SSLContext | bool = True) -> str:
         return str(browser.post(f"{site.public_url}/hub/login", data=form).status_code)
 
 
-def _as_a_member(site: Site, one: dict[str, Any]) -> bool:
-    """Whether the stand-in's account comes in by its organisation, which its first login tells."""
-    mine = next(a.organizations for a in site.login.standin if a.login.lower() == one["login"])
+def _as_a_member(site: Site, account: Account, one: dict[str, Any]) -> bool:
+    """Whether a mock account may log in by its organisation, which its first login tells."""
+    mine = account.organizations
     all_mine = {*mine, *(organization.partition(":")[0] for organization in mine)}
     return one["rule"] != "blocked" and bool(all_mine & set(site.login.organizations))
-
-
-def _row(site: Site, label: str, wanted: str, look) -> Row:  # type: ignore[no-untyped-def]
-    try:
-        found = look()
-    except (httpx.HTTPError, WebSocketException, OSError, LookupError, ValueError) as error:
-        found = f"{type(error).__name__}: {error}"[:300]
-    good = found == wanted
-    logs = f"`./cyberhubs hub logs --site {site.name}` shows what the services say"
-    return Row(label, found, wanted, "ok" if good else "failed", "" if good else logs)
 
 
 def _own_root(host: Host, site: Site) -> str:
@@ -162,8 +150,19 @@ def _leads_to(site: Site, tls: ssl.SSLContext, wanted: str) -> str:
     return f"{target.scheme}://{target.netloc}{target.path}"
 
 
+def hub_name(site: Site, login: str) -> str:
+    """What the hub calls a mock account: it reads upper case as lower case, or takes another claim."""
+    if site.login.provider == "oidc" and site.login.username_claim == "sub":
+        number = next(account.id for account in site.login.standin if account.login == login)
+        return f"person-{number}"  # server/standin/issuer.py
+    return login.lower()
+
+
 def log_in(site: Site, login: str, tls: ssl.SSLContext | bool = True) -> str:
-    """Log in at the stand-in as a browser does: "welcome", or the status of the refusal."""
+    """Log in at the mock provider as a browser does: "welcome", or the status of the refusal.
+
+    `login` is the account's name there, as the site file writes it.
+    """
     with httpx.Client(timeout=20, follow_redirects=True, verify=tls) as browser:
         page = browser.get(f"{site.public_url}/hub/oauth_login")
         reply = browser.post(page.url, data={"login": login})  # the button of that account
@@ -171,32 +170,5 @@ def log_in(site: Site, login: str, tls: ssl.SSLContext | bool = True) -> str:
             return str(reply.status_code)
         home = browser.get(f"{site.public_url}/hub/home")
         # JupyterHub's pages tell their scripts who is logged in; the bare name may stand anywhere
-        inside = home.url.path == "/hub/home" and f'user: "{login.lower()}"' in home.text
+        inside = home.url.path == "/hub/home" and f'user: "{hub_name(site, login)}"' in home.text
         return "welcome" if inside else f"HTTP {home.status_code} at {home.url}"
-
-
-@contextmanager
-def check_server(site: Site, token: str, tls: ssl.SSLContext | bool = True) -> Iterator[str]:
-    """A server of the check user; stopped and removed again, whatever happened."""
-    api = f"{site.public_url}/hub/api/users/{CHECK_USER}"
-    headers = {"Authorization": f"token {token}"}
-    with httpx.Client(headers=headers, timeout=60, verify=tls) as hub:
-        hub.post(api)
-        try:
-            hub.post(f"{api}/server", json={}).raise_for_status()
-            end = time.monotonic() + START_SECONDS
-            while not hub.get(api).raise_for_status().json().get("server"):
-                if time.monotonic() > end:
-                    raise TimeoutError(f"no server within {START_SECONDS} s")
-                time.sleep(0.2)
-            yield site.server_url(CHECK_USER)
-        finally:
-            hub.delete(f"{api}/server", params={"remove": "true"})
-            hub.delete(api)
-
-
-def first_cell(site: Site, token: str, tls: ssl.SSLContext) -> str:
-    """What CELL prints in a server started for it."""
-    with check_server(site, token, tls) as url:
-        # as a header, also for the websocket: a hub takes no token from an address
-        return run_cell(url, {"Authorization": f"token {token}"}, CELL, tls)

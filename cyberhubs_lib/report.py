@@ -26,13 +26,24 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a report. `status` is a key of STATUS, or "" for a plain fact."""
+    """One line of a report. `status` is a key of STATUS, or "" for a plain fact.
+
+    `evidence`: lines that an error shows besides; no table does.
+    """
 
     label: str
     was: str = ""
     wanted: str = ""
     status: str = "ok"
     note: str = ""
+    evidence: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """For programs."""
+        found: dict[str, str] = asdict(self)
+        if not self.evidence:
+            del found["evidence"]
+        return found
 
 
 @dataclass
@@ -111,7 +122,7 @@ class Report:
 
     def as_dict(self) -> dict[str, object]:
         """For programs: title, rows, no times."""
-        return {"title": self.title, "rows": [asdict(row) for row in self.rows]}
+        return {"title": self.title, "rows": [row.as_dict() for row in self.rows]}
 
     def bundle(self) -> dict[str, str]:
         """What a reader sees of it."""

@@ -192,6 +192,7 @@ class Run:
             "; ".join(f"{row.label} is {row.was!r}" for row in bad),
             expected="; ".join(f"{row.label}: {row.wanted}" for row in bad),
             todo="; ".join(dict.fromkeys(row.note for row in bad if row.note)),
+            evidence="\n".join(row.evidence for row in bad if row.evidence),
         )
 
     def _report(self, report: Report) -> Report:

@@ -21,8 +21,8 @@ from testhost.newcomer import demo as demo_of
 from testhost.newcomer import newcomer
 from testhost.testhost import TestHost
 
+from cyberhubs_lib.check_server import check_server
 from cyberhubs_lib.contexts import context
-from cyberhubs_lib.proof import check_server
 from cyberhubs_lib.site import REPOSITORY, Site
 from cyberhubs_lib.sitefile import load_site
 
