@@ -42,6 +42,12 @@ class SystemParams(Params):
     allow_reboot: bool = False
 
 
+class ProofParams(Params):
+    """Runbooks 08 and 09: whether to prove what was proven before and has not changed since."""
+
+    prove: bool = False
+
+
 class HubParams(Params):
     """Runbook 06: after how many days a secret made on the host is made anew; 0 is never."""
 

@@ -12,25 +12,56 @@ from websocket import WebSocketException
 from .cell import run_cell
 from .check_server import NoServer, ServerLog, check_server
 from .facts import Facts
-from .host import Host
+from .host import Host, failed
+from .proven import keep, recall
 from .report import Row
 from .shell import keep_secret, mask, sh
 from .site import Site
 
+SERVER = "server"  # the name of what proven.py remembers
 CELL = "import os; print(6 * 7, os.getuid(), os.getgid())"
 
 
-def server_row(host: Host, site: Site, facts: Facts, tls: ssl.SSLContext) -> Row:
-    """A user server, and a cell in it. Raises CommandFailed."""
-    # in hex: of a secret that this process knows already an answer holds only ***
-    secret = sh("od -An -v -tx1 {}", f"{site.directory(facts.home)}/secrets/check_token")
+def server_row(host: Host, site: Site, facts: Facts, tls: ssl.SSLContext, prove: bool) -> Row:
+    """A user server, unless nothing has changed since one was proven. Raises CommandFailed."""
+    home = site.directory(facts.home)
     label, printed = "a cell in a new server prints", f"42 {site.uid} {site.gid}"
-    return _cell_row(host, site, label, printed, _token(host.read(secret)), tls)
+    # in hex: of a secret that this process knows already an answer holds only ***
+    secret = sh("od -An -v -tx1 {}", f"{home}/secrets/check_token")
+    token, known = host.batch(
+        [secret, recall(home, SERVER, depends(site, home)) + 'echo "$now $day"']
+    )
+    if token.code:
+        raise failed(secret, token)
+    now, _, day = known.out.strip().rpartition("\n")[2].partition(" ")
+    if day and not prove:
+        note = "nothing has changed since; with `-p prove true` it is proven again"
+        return Row(label, f"{printed}, on {day}", printed, "ok", note)
+    row = _cell_row(host, site, label, printed, _token(token.out), tls)
+    if row.status == "ok" and now:
+        host.run(sh("now={}\n", now) + keep(home, SERVER))
+    return row
 
 
 def _token(hexadecimal: str) -> str:
     """The check user's token."""
     return keep_secret(bytes.fromhex(hexadecimal).decode().strip())
+
+
+def depends(site: Site, home: str) -> str:
+    """Shell text: the settings, the images, and which containers run since when, on which engine."""
+    images = sorted({choice.image for choice in site.menu})
+    return (
+        sh("cat {} /proc/sys/kernel/random/boot_id && ", f"{home}/.env")
+        + "docker version -f '{{.Server.Version}}' && { stat -c %Y /run/docker.pid || :; } && "
+        + sh("docker image inspect -f {} ", "{{.Id}}")
+        + " ".join(sh("{}", image) for image in images)
+        + sh(
+            " && ids=$(docker ps -aq --no-trunc --filter {}) && docker inspect -f {} $ids",
+            f"label=com.docker.compose.project={site.project}",
+            "{{.Id}} {{.Image}} {{.State.StartedAt}}",
+        )
+    )
 
 
 def _cell_row(

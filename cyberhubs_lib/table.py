@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SettingsError
-from .params import AccessParams, HubParams, Params, StorageParams, SystemParams
+from .params import AccessParams, HubParams, Params, ProofParams, StorageParams, SystemParams
 from .recipes import (
     certificates,
     configure_hub,
@@ -46,8 +46,8 @@ RUNBOOKS: dict[str, Entry] = {
     "05_mount_data": Entry(mount_data.recipe),
     "06_configure_hub": Entry(configure_hub.recipe, HubParams, root="remote"),
     "07_certificates": Entry(certificates.recipe, root="remote"),
-    "08_get_images": Entry(get_images.recipe, root="remote"),
-    "09_launch_hub": Entry(launch_hub.recipe, root="remote"),
+    "08_get_images": Entry(get_images.recipe, ProofParams, root="remote"),
+    "09_launch_hub": Entry(launch_hub.recipe, ProofParams, root="remote"),
     "10_manage_access": Entry(manage_access.recipe, AccessParams, root="remote"),
 }
 

@@ -61,7 +61,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                 for name, image in services(site).items()
             ],
         },
-        proof=lambda host: proof(host, site, facts),
+        proof=lambda host: proof(host, site, facts, getattr(params, "prove", False)),
     )  # fmt: skip
 
 
