@@ -121,5 +121,6 @@ class ServerLog:
                         return
                     except NotFound:
                         continue
-        except CyberhubsError as error:
-            self._said.append(f"its log is unknown: {error.found}".encode())
+        except Exception as error:  # of a second one nobody would read the first
+            why = error.found if isinstance(error, CyberhubsError) else error
+            self._said.append(f"its log is unknown: {why}".encode())

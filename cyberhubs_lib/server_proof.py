@@ -68,13 +68,13 @@ def _cell_row(
     host: Host, site: Site, label: str, printed: str, token: str, tls: ssl.SSLContext
 ) -> Row:
     """The row of the whole way; if it failed, with JupyterHub's messages and the server's log."""
-    messages: list[str] = []
+    failures: list[NoServer] = []
 
     def look() -> str:
         try:
             return first_cell(site, token, tls)
         except NoServer as error:
-            messages.extend(error.messages)
+            failures.append(error)
             raise
 
     with ServerLog(host, site) as log:
@@ -82,12 +82,13 @@ def _cell_row(
     if row.status == "ok":
         return row
     evidence = [
-        *[f"JupyterHub: {message}" for message in messages],
+        *[f"JupyterHub: {message}" for error in failures for message in error.messages],
         "the last lines of the user server's log:" if log.lines else "the user server left no log",
         *log.lines,
     ]
     slow = f"; on a slow host raise limits.start_seconds, now {site.limits.start_seconds}"
-    return replace(row, note=row.note + slow, evidence=mask("\n".join(evidence)))
+    note = row.note + (slow if failures else "")
+    return replace(row, note=note, evidence=mask("\n".join(evidence)))
 
 
 def first_cell(site: Site, token: str, tls: ssl.SSLContext) -> str:

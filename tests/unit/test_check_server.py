@@ -139,14 +139,18 @@ def test_a_secret_is_not_in_the_evidence(row):
     assert "token=***" in row(Engine(b"token=canary-s3cret\n")).evidence
 
 
-def test_a_log_that_cannot_be_read_is_no_further_error(monkeypatch):
+WAYS = [PreconditionFailed("Docker does not answer"), OSError("Docker does not answer")]
+
+
+@pytest.mark.parametrize("error", WAYS, ids=["ours", "another"])
+def test_a_log_that_cannot_be_read_is_no_further_error(monkeypatch, error):
     def refuses(host):
-        raise PreconditionFailed("Docker on x does not answer")
+        raise error
 
     monkeypatch.setattr(check_server, "engine", refuses)
     with ServerLog(HOST, SITE) as log:
         pass
-    assert log.lines == ["its log is unknown: Docker on x does not answer"]
+    assert log.lines == ["its log is unknown: Docker does not answer"]
 
 
 def test_the_evidence_is_in_the_error_and_not_in_the_table(row, monkeypatch):
