@@ -16,6 +16,7 @@ from ..image_sources import bottom, build, pull
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
+from .docker import ANSWERS
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class _Image(Resource):
     def question(self) -> str:
         """The digest of its context, for ours; `yes` for others."""
         form = '{{with .Config.Labels}}{{index . "' + LABEL + '"}}{{end}}'
-        return "docker info -f ok >/dev/null 2>&1 || exit 9\n" + sh(
+        return ANSWERS + sh(
             "docker image inspect -f {} {} 2>/dev/null || echo absent", form, self.tag()
         )
 

@@ -9,6 +9,7 @@ from ..compose import waiting
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
+from .docker import ANSWERS
 
 INSPECT = (
     '{{.State.Status}}|{{index .Config.Labels "cyberhubs.config"}}|{{.Image}}|{{.State.StartedAt}}'
@@ -51,7 +52,7 @@ class Container(Resource):
         health may be half a minute old.
         """
         return (
-            "docker info -f ok >/dev/null 2>&1 || exit 9\n"
+            ANSWERS
             + sh("docker image inspect -f {} {} 2>/dev/null || exit 8\n", "{{.Id}}", self.image)
             + waiting(self.project, STARTING, sh("wait_for {} >/dev/null", self.service))
             + " && a=healthy || a='does not answer'\n"
@@ -142,13 +143,16 @@ class DataVolume(Resource):
     def question(self) -> str:
         """Looked at from a container: the directory itself is root's."""
         return (
-            sh("docker volume inspect {} >/dev/null 2>&1 || exit 0\n", self.name)
+            ANSWERS
+            + sh("docker volume inspect {} >/dev/null 2>&1 || exit 0\n", self.name)
             + sh("docker image inspect {} >/dev/null 2>&1 || exit 8\n", self.image)
             + self._inside("cd /v && echo $(ls); stat -c %u:%g user 2>/dev/null || echo none")
         )
 
     def parse(self, answer: Result) -> State:
         """None if there is no such volume."""
+        if answer.code == 9:
+            raise Unknown("no Docker engine answers")
         if answer.code:
             raise Unknown(f"image {self.image} is missing: runbook 08 gets it")
         if not answer.out.strip():
