@@ -12,8 +12,13 @@ import time
 
 import paramiko
 
-# The first line that it reads says what it becomes: `sh -s`, or sudo's shell, which reads the rest.
-WAITING = "sh -c 'IFS= read -r become && eval \"exec $become\"'"
+from .transport import START
+
+# What stands behind START says what it becomes: `sh -s`, or sudo's shell, which reads the rest. If
+# ~/.bashrc has read that line away, nothing that follows is taken for it.
+WAITING = (
+    f'sh -c \'while IFS= read -r l; do case $l in "{START} "*) eval "exec ${{l#* }}";; esac; done\''
+)
 AHEAD = 2  # what a runbook needs at once: its facts, then its plans
 OPEN_SECONDS = 10
 TRIES = 10
@@ -70,6 +75,11 @@ class _Start(threading.Thread):
 
 
 def _open(transport: paramiko.Transport) -> paramiko.Channel:
+    return execute(transport, WAITING)
+
+
+def execute(transport: paramiko.Transport, command: str) -> paramiko.Channel:
+    """A channel whose other end is `command`. Raises SSHException, EOFError and OSError."""
     channel = transport.open_session(timeout=OPEN_SECONDS)
-    channel.exec_command(WAITING)
+    channel.exec_command(command)
     return channel

@@ -172,7 +172,7 @@ def _hub(args: argparse.Namespace) -> int:
             + f"{script} &&\n"
             + sh(f"({REMOVE_NETWORKS}) >/dev/null", site.name)
         )
-    print(host.read(script), end="")
+    print(host.read(script, seconds=None), end="")
     if args.action in ("up", "restart"):
         wait_until_up(host, site)
         print(f"the hub answers at {site.public_url}")

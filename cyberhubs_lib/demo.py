@@ -113,9 +113,9 @@ def down(name: str, data: bool) -> int:
     """Remove the demo's containers, networks and settings; with `data` its volumes too."""
     site, host = _trial(name), connect("localhost")
     host.root = False
-    host.read(sh(REMOVE, site.name, site.project, site.project, site.name))
+    host.read(sh(REMOVE, site.name, site.project, site.project, site.name), seconds=None)
     if data:
-        host.read(sh(REMOVE_DATA, site.project, site.data_root))
+        host.read(sh(REMOVE_DATA, site.project, site.data_root), seconds=None)
     _remove_settings(host, site.directory(host.facts.home), data)
     print(
         "the demo is gone" + ("" if data else "; its volumes are kept: --down --data removes them")

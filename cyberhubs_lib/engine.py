@@ -22,13 +22,17 @@ import requests
 import urllib3
 from docker.errors import DockerException
 
+from .channels import execute
 from .errors import CommandFailed, ConnectionLost, PreconditionFailed
 from .host import Host, advice
+from .marks import Marks
 from .ssh import Ssh
 from .transport import interpreter
 
 DIAL = "docker system dial-stdio"
+CHUNK = 1 << 18  # bytes
 TIMEOUT = 1800  # seconds without a byte: a build step that compiles may be silent for long
+ANSWER_SECONDS = 60  # for the first question
 Line: TypeAlias = socket.socket | paramiko.Channel  # its other end is the engine
 
 
@@ -36,14 +40,16 @@ Line: TypeAlias = socket.socket | paramiko.Channel  # its other end is the engin
 def engine(host: Host) -> Iterator[docker.DockerClient]:
     """A client for the host's engine. Raises PreconditionFailed if the engine does not answer."""
     with contextlib.ExitStack() as stack:
-        dial = _dial(host)
-        where = stack.enter_context(_tunnel(dial)) if dial else None
+        marks = Marks()
+        dial = _dial(host, marks)
+        where = stack.enter_context(_tunnel(dial, marks.begin)) if dial else None
         try:
             client = (
-                docker.DockerClient(f"unix://{where}", version="auto", timeout=TIMEOUT)
+                docker.DockerClient(f"unix://{where}", version="auto", timeout=ANSWER_SECONDS)
                 if where
-                else docker.from_env(version="auto", timeout=TIMEOUT)
+                else docker.from_env(version="auto", timeout=ANSWER_SECONDS)
             )
+            client.api.timeout = TIMEOUT
         except DockerException as error:
             raise PreconditionFailed(
                 f"Docker on {host.name} does not answer: {str(error)[:200]}",
@@ -68,22 +74,21 @@ def engine(host: Host) -> Iterator[docker.DockerClient]:
             ) from None
 
 
-def _dial(host: Host) -> Callable[[], Line] | None:
+def _dial(host: Host, marks: Marks) -> Callable[[], Line] | None:
     """What opens a line to the engine; None where the SDK finds it by itself."""
     if isinstance(host.transport, Ssh):
         may, transport = host.facts.docker_as == "docker", host.transport.open()
-        dial = interpreter(*((None, "") if may else host.become()), DIAL)
+        dial = interpreter(*((None, "") if may else host.become()), marks.before(DIAL))
         return lambda: _channel(transport, *dial)
     # `root` is False for the demo, and where nothing but images is wanted of this machine
     if host.is_local and host.root and host.facts.docker and host.facts.docker_as != "docker":
-        dial = interpreter(*host.become(), DIAL)
+        dial = interpreter(*host.become(), marks.before(DIAL))
         return lambda: _program(*dial)
     return None
 
 
 def _channel(transport: paramiko.Transport, command: str, first: str) -> Line:
-    channel = transport.open_session()
-    channel.exec_command(command)
+    channel = execute(transport, command)
     channel.sendall(first.encode())
     return channel
 
@@ -99,18 +104,21 @@ def _program(command: str, first: str) -> Line:
 
 
 @contextlib.contextmanager
-def _tunnel(dial: Callable[[], Line]) -> Iterator[Path]:
-    """A local socket whose connections end in the engine; only this user can open it."""
+def _tunnel(dial: Callable[[], Line], begin: bytes) -> Iterator[Path]:
+    """A local socket whose connections end in the engine; only this user can open it.
+
+    What comes from there before `begin` is not the engine's.
+    """
     with tempfile.TemporaryDirectory(prefix="cyberhubs-") as folder:
         path = Path(folder) / "docker.sock"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
             listener.listen()
-            threading.Thread(target=_accept, args=(listener, dial), daemon=True).start()
+            threading.Thread(target=_accept, args=(listener, dial, begin), daemon=True).start()
             yield path
 
 
-def _accept(listener: socket.socket, dial: Callable[[], Line]) -> None:
+def _accept(listener: socket.socket, dial: Callable[[], Line], begin: bytes) -> None:
     with contextlib.suppress(OSError):  # the listener was closed: the end
         while True:
             here, _ = listener.accept()
@@ -119,21 +127,33 @@ def _accept(listener: socket.socket, dial: Callable[[], Line]) -> None:
             except (paramiko.SSHException, EOFError, OSError):  # no way there: say so at once
                 here.close()
                 continue
-            for pump in (_forward, _back):
-                threading.Thread(target=pump, args=(here, channel), daemon=True).start()
+            for pump, more in ((_forward, ()), (_back, (begin,))):
+                threading.Thread(target=pump, args=(here, channel, *more), daemon=True).start()
 
 
 def _forward(here: socket.socket, channel: Line) -> None:
     with contextlib.suppress(OSError):
-        while data := here.recv(1 << 18):
+        while data := here.recv(CHUNK):
             channel.sendall(data)
         channel.shutdown(socket.SHUT_WR)
 
 
-def _back(here: socket.socket, channel: Line) -> None:
+def _behind(begin: bytes, channel: Line) -> bytes:
+    """The first bytes behind the mark; none if it does not come."""
+    said = b""
+    while begin not in said:
+        if not (more := channel.recv(CHUNK)):
+            return b""
+        said += more
+    return said.partition(begin)[2] or channel.recv(CHUNK)
+
+
+def _back(here: socket.socket, channel: Line, begin: bytes) -> None:
     with contextlib.suppress(OSError):
-        while data := channel.recv(1 << 18):
+        data = _behind(begin, channel)
+        while data:
             here.sendall(data)
+            data = channel.recv(CHUNK)
     with contextlib.suppress(OSError):
         here.shutdown(socket.SHUT_RDWR)
     here.close()

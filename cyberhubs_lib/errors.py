@@ -5,6 +5,7 @@ CyberhubsError
 ├── ConnectError         the host cannot be reached, trusted or logged in to
 │   └── ConnectionLost   it could, and then it could not
 ├── CommandFailed        a command on the host ended with an exit code other than 0
+├── NoAnswer             a question to the host: no answer in time, or none that can be read
 ├── PreconditionFailed   the host is not fit for this runbook
 │   └── Unsupported      ... and never will be: wrong operating system
 ├── NotConfirmed         something irreversible, and its name was not typed
@@ -62,6 +63,10 @@ class ConnectionLost(ConnectError):
 
 class CommandFailed(CyberhubsError):
     """A command on the host ended with an exit code other than 0."""
+
+
+class NoAnswer(CyberhubsError):
+    """A question to the host got no answer in time, or one that cannot be read."""
 
 
 class PreconditionFailed(CyberhubsError):

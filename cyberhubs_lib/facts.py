@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from . import docker_trouble
+from .errors import NoAnswer
 from .shell import sh
 
 # key=value lines; every command may be missing on a fresh machine, then the value is empty
@@ -31,16 +33,30 @@ echo "docker_cli=$(command -v docker)"
 F='docker={{.ServerVersion}}
 docker_root={{.DockerRootDir}}
 {{range .ClientInfo.Plugins}}{{if eq .Name "compose"}}compose={{.Version}}{{end}}{{end}}'
-told() { I=$("$@" docker info -f "$F" 2>/dev/null); case $I in docker=[0-9]*) ;; *) false ;; esac; }
-if ! command -v docker >/dev/null; then :
-elif told env; then echo "$I"; echo docker_as=docker
-elif told sudo -n; then echo "$I"; echo docker_as=sudo
-else echo "compose=$(docker compose version --short 2>/dev/null)"; fi
+told() {
+  I=$("$@" timeout SECONDS docker info -f "$F" 2>/dev/null)
+  [ $? != 124 ] || hangs=yes
+  case $I in docker=[0-9]*) ;; *) false ;; esac
+}
+if command -v docker >/dev/null; then
+TROUBLE
+  hangs=$absent
+  if [ -z "$hangs" ] && told env; then echo "$I"; echo docker_as=docker
+  elif [ -z "$hangs" ] && told sudo -n; then echo "$I"; echo docker_as=sudo
+  else echo "compose=$(docker compose version --short 2>/dev/null)"
+  [ -z "$hangs" ] || echo docker_hangs=yes; fi
+fi
 echo "docker_gid=$(stat -c %g /var/run/docker.sock 2>/dev/null)"
 [ -n "$service" ] || service=$(id -un)
 echo "service_user=$service"
 echo "service_uid=$(id -u "$service" 2>/dev/null)"; echo "service_gid=$(id -g "$service" 2>/dev/null)"
-"""
+""".replace("TROUBLE", docker_trouble.QUESTION.strip()).replace(
+    "SECONDS", str(docker_trouble.SECONDS)
+)
+# what every host answers: without one of them an answer is not whole
+ALWAYS = (
+    "id kernel arch cpus memory_kib root_free_kib user uid gid sudo init service_user service_gid"
+)
 
 
 def question(service_user: str = "") -> str:
@@ -59,6 +75,8 @@ class Facts:
 
     open_files is the most that any process here may have (hard limit; 0 is no limit).
     docker_as is `docker` if the login user may use the engine. A missing service account is uid -1.
+    docker is empty if no engine answers; docker_trouble and docker_todo then say why and what helps.
+    docker_hangs: it would let whoever asks it wait.
     swapfile_mib is the size of the swap file that runbook 02 made, 0 if there is none.
 
     ssh_port is the host's own port of the connection in use, 0 if it is not ssh. selinux is Enforcing,
@@ -89,6 +107,9 @@ class Facts:
     docker: str
     docker_cli: str
     docker_as: str
+    docker_trouble: str
+    docker_todo: str
+    docker_hangs: bool
     compose: str
     docker_root: str
     docker_gid: int
@@ -103,16 +124,23 @@ class Facts:
 
 
 def parse_facts(text: str) -> Facts:
-    """Facts from `key=value` lines; what is missing or garbled is empty or 0, never an error."""
+    """Facts from `key=value` lines; what is missing is empty or 0. Raises ValueError."""
     found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
     def number(key: str, missing: int = 0) -> int:
         value = found.get(key, "").strip()
-        return int(value) if value.isascii() and value.isdigit() else missing
+        if value and not (value.isascii() and value.isdigit()):
+            if (key, value) == ("open_files", "unlimited"):
+                return missing
+            raise ValueError(f"{key} is {value[:60]!r}")
+        return int(value or missing)
 
     def word(key: str) -> str:
         return found.get(key, "").strip()
 
+    why, todo = "", ""
+    if word("docker_cli") and not word("docker"):
+        why, todo = docker_trouble.trouble(text.splitlines())
     return Facts(
         id=word("id"), like=word("like"), version=word("version"), codename=word("codename"),
         system=word("system"), kernel=word("kernel"), arch=word("arch"), hostname=word("hostname"),
@@ -123,8 +151,26 @@ def parse_facts(text: str) -> Facts:
         init=word("init"), open_files=number("open_files"), selinux=word("selinux"),
         ssh_port=number("ssh_port"),
         docker=word("docker"), docker_cli=word("docker_cli"), docker_as=word("docker_as"),
+        docker_trouble=why, docker_todo=todo, docker_hangs="docker_hangs" in found,
         compose=word("compose"), docker_root=word("docker_root"),
         docker_gid=number("docker_gid"),
         service_user=word("service_user"), service_uid=number("service_uid", -1),
         service_gid=number("service_gid", -1),
     )  # fmt: skip
+
+
+def read_facts(text: str) -> Facts:
+    """The facts of an answer that must be whole. Raises NoAnswer if something is missing or garbled."""
+    try:
+        keys = {line.partition("=")[0] for line in text.splitlines()}
+        missing = [key for key in ALWAYS.split() if key not in keys]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} missing")
+        return parse_facts(text)
+    except ValueError as error:
+        raise NoAnswer(
+            f"the host's answer about itself cannot be read: {error}",
+            expected="lines like kernel=6.12 from its shell",
+            todo="log in and look: what does the account's shell print besides?",
+            evidence=text[-500:],
+        ) from None

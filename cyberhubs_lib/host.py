@@ -12,14 +12,19 @@ from functools import cached_property
 from getpass import getpass
 
 from .change import BUSY, FOLDER, Holder, as_unit, me, parse_holder
-from .errors import CommandFailed, HostBusy, PreconditionFailed
-from .facts import Facts, parse_facts, question
+from .errors import CommandFailed, HostBusy, NoAnswer, PreconditionFailed
+from .facts import Facts, question, read_facts
 from .shell import keep_secret, mask
 from .ssh import Ssh
-from .transport import Local, Result, Transport
+from .transport import Local, Result, Silent, Transport
 
 PASSWORD_VARIABLE = "CYBERHUBS_SUDO_PASSWORD"
 LOCAL = ("localhost", "127.0.0.1")  # the operator's own machine, without ssh
+# More than any single question takes, also on a slow machine: 09 waits up to 60 s for its services.
+SILENCE_SECONDS = 120
+# Shell text: an engine that accepts a question and never answers is asked nothing more; every command
+# of Docker then ends at once, as it does where no engine runs.
+NO_DOCKER = "export DOCKER_HOST=unix:///it-did-not-answer"
 LIVE = "JPY_SESSION_NAME"  # jupyter_server sets it for kernels of JupyterLab; papermill does not
 
 
@@ -32,6 +37,7 @@ class Host:
     runbook: str = ""  # on whose behalf changes are made
     service_user: str = ""  # of the site; "" is the login user
     seconds: float = 0.0  # spent waiting for this host
+    docker_hangs: bool = False  # so the facts said, and nothing was changed since
     root: bool = True  # whether scripts run as root if not told otherwise
     # until an apply, by service user and whether root was asked what this account may not ask Docker
     known: dict[tuple[str, bool], Facts] = field(default_factory=dict)
@@ -59,48 +65,72 @@ class Host:
         without, mine = (self.service_user, False), (self.service_user, self.root)
         facts = self.known.get(mine) or self.known.get(without)
         if facts is None:
-            facts = parse_facts(self.batch(asked, root=False)[0].out)
+            facts = read_facts(self.batch(asked, root=False)[0].out)
             self.known[without] = facts
         self.facts = facts
         if self.root and facts.sudo == "password" and facts.docker_cli and not facts.docker:
-            as_root = parse_facts(self.batch(asked)[0].out)  # this account may not ask Docker
-            names = ("docker", "docker_root", "docker_gid", "compose")
+            as_root = read_facts(self.batch(asked)[0].out)  # this account may not ask Docker
+            names = ("docker", "docker_trouble", "docker_root", "docker_gid", "compose")
             facts = replace(facts, **{name: getattr(as_root, name) for name in names})
         self.known[mine] = facts
+        self.docker_hangs = facts.docker_hangs
         return facts
 
-    def run(self, script: str, root: bool | None = None) -> Result:
-        """Run a script; any exit code is an answer."""
+    def run(
+        self, script: str, root: bool | None = None, seconds: float | None = SILENCE_SECONDS
+    ) -> Result:
+        """Run a script; any exit code is an answer. Raises NoAnswer if it is silent for `seconds`.
+
+        `seconds` None: for as long as it takes, as a change may.
+        """
+        try:
+            return self._run(script, root, seconds)
+        except Silent as silent:
+            raise no_answer(self.name, script, seconds or 0, silent.out) from None
+
+    def _run(self, script: str, root: bool | None, seconds: float | None) -> Result:
+        """Raises Silent."""
         become, password = None, ""
         if self.root if root is None else root:
             become, password = self.become()
         began = time.monotonic()
         try:
-            result = self.transport.run("export LC_ALL=C.UTF-8\n" + script, become, password)
+            script = "export LC_ALL=C.UTF-8\n" + script
+            result = self.transport.run(script, become, password, seconds)
         finally:
             self.seconds += time.monotonic() - began
         self.log.append((mask(script), result.code))
         return Result(result.code, mask(result.out), mask(result.err))
 
-    def read(self, script: str, root: bool | None = None) -> str:
-        """Standard output of a script that must succeed. Raises CommandFailed."""
-        result = self.run(script, root)
+    def read(
+        self, script: str, root: bool | None = None, seconds: float | None = SILENCE_SECONDS
+    ) -> str:
+        """Standard output of a script that must succeed. Raises CommandFailed, and as `run`."""
+        result = self.run(script, root, seconds)
         if result.code:
             raise failed(script, result)
         return result.out
 
-    def batch(self, questions: list[str], root: bool | None = None) -> list[Result]:
+    def batch(
+        self, questions: list[str], root: bool | None = None, seconds: float = SILENCE_SECONDS
+    ) -> list[Result]:
         """Many questions in one round trip, each in its own subshell; one Result a question.
 
-        What several ask is asked once. Raises CommandFailed if the answers do not come back whole:
-        then nothing is known.
+        What several ask is asked once. Raises CommandFailed if the answers do not come back whole,
+        NoAnswer if one takes longer than `seconds`: then nothing is known.
         """
         if not questions:
             return []
         mark = "--" + secrets.token_hex(8)
         once = list(dict.fromkeys(questions))
         asked = [f"(:\n{q}\n) </dev/null 2>&1; printf '\\n{mark} %d\\n' $?" for q in once]
-        result = self.run("\n".join(asked), root)
+        if self.docker_hangs:
+            asked.insert(0, NO_DOCKER)
+        try:
+            result = self._run("\n".join(asked), root, seconds)
+        except Silent as silent:
+            late = min(silent.out.count(mark), len(once) - 1)
+            raise no_answer(self.name, once[late], seconds, silent.out) from None
         pieces = re.split(rf"\n{mark} (\d+)\n", result.out)
         answers = [
             Result(int(code), out) for out, code in zip(pieces[::2], pieces[1::2], strict=False)
@@ -115,7 +145,8 @@ class Host:
 
         Raises HostBusy if another run changes the host just now.
         """
-        result = self.run(as_unit(script, me(self.runbook)))
+        self.docker_hangs = False  # perhaps this mends it
+        result = self.run(as_unit(script, me(self.runbook)), seconds=None)
         holder = parse_holder(result.out) if result.code == BUSY else None
         if holder:
             raise self.busy(holder)
@@ -200,6 +231,18 @@ def failed(script: str, result: Result) -> CommandFailed:
         expected="exit code 0",
         todo=advice(said, "read the last lines below; put right what they name and run this again"),
         evidence=said,
+    )
+
+
+def no_answer(name: str, script: str, seconds: float, said: str) -> NoAnswer:
+    """The error for a question that the host did not answer in time."""
+    asked = "; ".join(line.strip() for line in mask(script).strip().splitlines() if line.strip())
+    return NoAnswer(
+        f"{name} did not answer within {seconds:.0f} s: {asked[:150]}",
+        expected="an answer, or an error",
+        todo="log in to the host and try the same command; a disk or a network file system that is"
+        " gone keeps commands waiting (`dmesg | tail`), and so does a host without memory",
+        evidence=mask(said).strip()[-500:],
     )
 
 

@@ -78,7 +78,7 @@ def bottom(host: Host, client: docker.DockerClient, base: str, tell: Callable[[s
             f"{error.found}: making {MADE} from Debian's packages,"
             " with debootstrap, which is installed as root if it is missing"
         )
-    host.read(f"({debootstrap(SUITE, MADE)}) </dev/null", root=True)
+    host.read(f"({debootstrap(SUITE, MADE)}) </dev/null", root=True, seconds=None)
     return MADE
 
 

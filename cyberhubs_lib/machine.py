@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import SettingsError
+from .errors import PreconditionFailed, SettingsError
 from .host import Host, connect
 from .site import Site
 
@@ -27,7 +27,17 @@ def hub_needs_root(host: Host, site: Site) -> bool:
 
 
 def hub_machine(site: Site) -> Host:
-    """The machine as the commands of the running hub want it."""
+    """The machine as the commands of the running hub want it. Raises PreconditionFailed without Docker.
+
+    A disk that is missing would keep each of them waiting.
+    """
     host = machine(site)
     host.root = hub_needs_root(host, site)
+    facts = host.facts
+    if not facts.docker:
+        raise PreconditionFailed(
+            f"Docker on {host.name}: {facts.docker_trouble or 'not installed'}",
+            expected="an engine that answers",
+            todo=facts.docker_todo or "run 04_install_docker first",
+        )
     return host

@@ -58,7 +58,7 @@ class Run:
             "memory": f"{f.memory_mib / 1024:.1f} GiB",
             "free on /": f"{f.root_free_gib} GiB",
             "login": f"{f.user} ({SUDO.get(f.sudo, f.sudo)})",
-            "Docker": f.docker or ("installed, not running" if f.docker_cli else "none"),
+            "Docker": f.docker or f.docker_trouble or "none",
             **({"SELinux": f.selinux} if f.selinux else {}),
         }
         rows = [Row(label, text, status="") for label, text in found.items()]
@@ -146,7 +146,7 @@ class Run:
         questions = [c.question for c in checks] + [r.question() for r in resources]
         holder, *answers = self.host.batch([change.HOLDER, *questions])
         if self._must_wait(change.parse_holder(holder.out)):
-            self.host.run(change.WAIT)
+            self.host.run(change.WAIT, seconds=None)
             answers = self.host.batch(questions)
         found = [parse(r, a) for r, a in zip(resources, answers[len(checks) :], strict=True)]
         self._actual = {**self._actual, **self._by_step(steps, found)}

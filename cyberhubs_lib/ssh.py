@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import paramiko
 from fabric import Config, Connection
@@ -13,13 +14,16 @@ from fabric import Config, Connection
 from .channels import Shells
 from .errors import ConnectError, ConnectionLost, SettingsError
 from .hostkeys import KeyPolicy, changed_key, load_known_hosts
-from .transport import Result, interpreter
+from .marks import Marks
+from .transport import START, Result, Silent, interpreter
 
 CONNECT_SECONDS = 10
 # A line that swallows everything (a VPN that is gone) sends no error: TCP itself gives up after a
 # quarter of an hour. So something is sent now and then, and what is not acknowledged ends the line.
 KEEPALIVE_SECONDS = 15
 SILENCE_SECONDS = 60
+NO_CODE = -1  # paramiko's exit code of a channel that closed and brought none
+CHUNK, TAIL = 1 << 16, 64  # bytes read at once; more than an end mark has
 # user@name:port, or an IPv6 address, which goes without a port
 TARGET = re.compile(
     r"(\S+@)?([^\s\0@:]+(:(?P<port>[0-9]{1,5}))?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
@@ -67,22 +71,32 @@ class Ssh:
         self.shells = Shells(c.transport)
         return c.transport
 
-    def run(self, script: str, become: str | None = None, password: str = "") -> Result:
-        """Run `script` on the machine. Raises ConnectError, ConnectionLost."""
-        command, first = interpreter(become, password)
+    def run(
+        self,
+        script: str,
+        become: str | None = None,
+        password: str = "",
+        seconds: float | None = None,
+    ) -> Result:
+        """Run `script` on the machine. Raises ConnectError, ConnectionLost, NoAnswer, Silent."""
+        marks = Marks()
+        command, first = interpreter(become, password, marks.around("sh -s"))
         self.open()
         try:
             channel = self.shells.next()
-            _send(channel, f"{command}\n{first}{script}".encode())
-            # stdout is read to its end first; paramiko keeps stderr (a few lines) meanwhile
-            out, err = channel.makefile("rb").read(), channel.makefile_stderr("rb").read()
-            code = channel.recv_exit_status()
-            channel.close()
+            _send(channel, f"{START} {command}\n{first}{script}".encode())
+            with contextlib.closing(channel):
+                channel.settimeout(seconds)
+                out = _read(channel.recv, marks.end)
+                err = _read(channel.recv_stderr, marks.end)
+                if not marks.end.search(out):
+                    channel.status_event.wait(seconds)
+                code = channel.exit_status if channel.exit_status_ready() else NO_CODE
         except (paramiko.SSHException, OSError, EOFError) as e:
             raise self._lost(str(e)) from None
-        if code == -1:  # paramiko: the channel closed and no exit code came
+        if code == NO_CODE and not marks.end.search(out):
             raise self._lost("the connection ended before the answer came")
-        return Result(code, out.decode(errors="replace"), err.decode(errors="replace"))
+        return marks.result(code, out, err)
 
     def _lost(self, why: str) -> ConnectionLost:
         self.close()
@@ -95,6 +109,20 @@ class Ssh:
     def close(self) -> None:
         """Close the connection; the next script opens a new one (with fresh group membership)."""
         self.connection.close()
+
+
+def _read(receive: Callable[[int], bytes], end: re.Pattern[bytes]) -> bytes:
+    """All up to the end mark, or to the end of the stream. Raises Silent.
+
+    What a login shell started in the background may keep the stream open behind the mark.
+    """
+    found = bytearray()
+    try:
+        while not end.search(found, max(0, len(found) - CHUNK - TAIL)) and (more := receive(CHUNK)):
+            found += more
+    except TimeoutError:
+        raise Silent(bytes(found)) from None
+    return bytes(found)
 
 
 def _send(channel: paramiko.Channel, data: bytes) -> None:

@@ -17,7 +17,7 @@ from ..site_host import Docker
 from ..systems.system import System
 from ..transport import Result
 from . import docker_probe
-from .recipe import Recipe, account_exists, supported
+from .recipe import Recipe, account_exists, docker_is_not_kept_waiting, supported
 
 # The host's own networks, those that Docker made left out.
 ROUTES = "ip -4 -o route show | awk '$0 !~ /dev (docker|br-|cu-)/ && $1 != \"default\" {print $1}'"
@@ -37,6 +37,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                   lambda a: (a.code == 0, "read" if a.code == 0 else "never read"), "read",
                   "run 02_prepare_os first"),
             account_exists(facts),
+            *docker_is_not_kept_waiting(facts),
             *([] if site.docker.source in system.sources else [_no_such_source(system, site.docker)]),
             *system.missing("docker compose"),
             *([Check("docker.address_pools", ROUTES, _room(site), f"{_needed(site)} networks or more",
@@ -57,14 +58,19 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             ],
             "account": [Membership(user, "docker", "may use Docker without sudo")],
         },
-        checks=[
-            Check("the engine answers", "docker info -f '{{.ServerVersion}}'", _answers,
-                  "an answer", "`systemctl status docker` on the host tells why"),
-            *docker_probe.checks(user, site.docker, site.system.firewall, open_files(facts)[0],
-                                 facts.ssh_port or 22),
-            *([_labels()] if facts.selinux else []),
-        ],
+        # a proof asks the engine for half a minute each time: not while it waits for a disk
+        checks=docker_is_not_kept_waiting(facts) or _checks(facts, site),
     )  # fmt: skip
+
+
+def _checks(facts: Facts, site: Site) -> list[Check]:
+    return [
+        Check("the engine answers", "docker version -f '{{.Server.Version}}'", _answers,
+              "an answer", "`systemctl status docker` on the host tells why"),
+        *docker_probe.checks(facts.service_user, site.docker, site.system.firewall,
+                             open_files(facts)[0], facts.ssh_port or 22),
+        *([_labels()] if facts.selinux else []),
+    ]  # fmt: skip
 
 
 def _no_such_source(system: System, docker: Docker) -> Check:

@@ -31,13 +31,15 @@ class Recipe:
 
 def docker_answers(facts: Facts) -> Check:
     """The requirement of what works with containers."""
-    found = "not installed"
-    todo = "run 04_install_docker first; on your own machine, install Docker"
-    if facts.docker_cli:
-        found = "installed, does not answer"
-        todo = "`systemctl status docker` tells why; run 04_install_docker again, it starts Docker"
-    return Check("Docker", "true", lambda a: (bool(facts.docker), facts.docker or found),
+    found = facts.docker or facts.docker_trouble or "not installed"
+    todo = facts.docker_todo or "run 04_install_docker first; on your own machine, install Docker"
+    return Check("Docker", "true", lambda a: (bool(facts.docker), found),
                  "an engine that answers", todo)  # fmt: skip
+
+
+def docker_is_not_kept_waiting(facts: Facts) -> list[Check]:
+    """The requirement of what starts Docker: it does not wait for a disk; no row if it does not."""
+    return [docker_answers(facts)] if facts.docker_hangs else []
 
 
 def account_exists(facts: Facts) -> Check:

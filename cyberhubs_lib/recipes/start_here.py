@@ -7,7 +7,7 @@ from ..facts import MIN_FREE_GIB, MIN_MEMORY_MIB, Facts
 from ..params import Params
 from ..site import Site
 from ..transport import Result
-from .recipe import Recipe, supported
+from .recipe import Recipe, docker_is_not_kept_waiting, supported
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -47,6 +47,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                 "attach a data volume; runbook 03 puts Docker and the users' files there",
                 hard=False,
             ),
+            *docker_is_not_kept_waiting(facts),
         ],
         checks=[
             Check(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ConnectError, NotConverged
+from ..errors import ConnectError, NoAnswer, NotConverged
 from ..host import Host, failed
 from ..shell import put
 from ..state import Resource, State, Unknown
@@ -165,7 +165,7 @@ class Firewall(Resource):
         host.reconnect()
         try:
             host.run("true")
-        except ConnectError as error:
+        except (ConnectError, NoAnswer) as error:
             raise NotConverged(
                 f"with the firewall no new ssh connection came through ({error.found})",
                 expected="a new connection before the rules are kept",

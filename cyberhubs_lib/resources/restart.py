@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..change import LOST
-from ..errors import ConnectError, ConnectionLost, NotConverged
+from ..errors import ConnectError, ConnectionLost, NoAnswer, NotConverged
 from ..host import Host, failed
 from ..shell import put
 from ..state import Resource, State, Unknown
@@ -101,13 +101,13 @@ class Restart(Resource):
                     todo="look at its console, at your provider's; then run this again",
                 )
             time.sleep(1)
-        host.run("systemctl is-system-running --wait")
+        host.run("systemctl is-system-running --wait", seconds=SECONDS)
 
 
 def _is_back(host: Host, before: str) -> bool:
     try:
         return host.read(BOOT) != before
-    except ConnectError:
+    except (ConnectError, NoAnswer):
         return False
 
 

@@ -1,24 +1,55 @@
 """Facts from text, and the host's own small promises."""
 
 import re
+import shlex
+import subprocess
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cyberhubs_lib.errors import CommandFailed, CyberhubsError, Unsupported
-from cyberhubs_lib.facts import parse_facts
+from cyberhubs_lib.errors import CommandFailed, CyberhubsError, NoAnswer, Unsupported
+from cyberhubs_lib.facts import parse_facts, read_facts
 from cyberhubs_lib.host import PASSWORD_VARIABLE, Host, connect
 from cyberhubs_lib.recipes.recipe import supported
 from cyberhubs_lib.shell import keep_secret
 from cyberhubs_lib.transport import Fake, Local, Result, interpreter
 
+WHOLE = (
+    "id=debian\nkernel=6.12\narch=x86_64\ncpus=2\nmemory_kib=8000000\nroot_free_kib=8000000\n"
+    "user=debian\nuid=1000\ngid=1000\nsudo=password\ninit=systemd\n{}service_user=debian\n"
+    "service_uid=1000\nservice_gid=1000\n"
+)
+
 
 @given(st.text())
-def test_garbage_never_breaks_the_parser(text):
-    facts = parse_facts(text)
-    assert facts.cpus >= 0
-    assert isinstance(facts.system, str)
+def test_garbage_is_no_machine(text):
+    with pytest.raises(NoAnswer, match="cannot be read"):
+        read_facts(text)
+
+
+@pytest.mark.parametrize("key", ["kernel", "memory_kib", "root_free_kib", "sudo", "service_gid"])
+def test_an_answer_without_one_of_its_lines_is_none(key):
+    whole = WHOLE.format("")
+    assert read_facts(whole).cpus == 2
+    with pytest.raises(NoAnswer, match=f"{key} missing"):
+        read_facts("\n".join(line for line in whole.splitlines() if not line.startswith(key)))
+
+
+def test_a_garbled_number_is_none():
+    with pytest.raises(NoAnswer, match="cpus is 'two'"):
+        read_facts(WHOLE.format("").replace("cpus=2", "cpus=two"))
+
+
+def test_a_question_that_is_not_answered_is_named():
+    """And the ones before it are not taken for it."""
+    host = Host(Local(), root=False)
+    with pytest.raises(NoAnswer, match="localhost did not answer within 1 s: sleep 333") as error:
+        host.batch(["echo first", "sleep 333", "echo third"], seconds=1)
+    assert "first" in error.value.evidence
+    with pytest.raises(NoAnswer, match="within 1 s: echo x; sleep 333"):
+        host.read("echo x\nsleep 333", seconds=1)
+    assert host.read("echo slow; sleep 1.2; echo but alive", seconds=1).endswith("alive\n")
 
 
 @pytest.mark.parametrize(
@@ -68,11 +99,11 @@ def test_what_root_was_told_of_docker_is_not_known_to_a_runbook_without_root(mon
     trips = []
 
     class OneEngine(Local):
-        def run(self, script, become=None, password=""):
+        def run(self, script, become=None, password="", seconds=None):
             trips.append(become)
             mark = re.search(r"\\n(--\w+) ", script)[1]
-            found = "sudo=password\ndocker_cli=/usr/bin/docker\n" + "docker=28\n" * bool(become)
-            return Result(0, f"{found}\n{mark} 0\n")
+            found = "docker_cli=/usr/bin/docker\n" + "docker=28\n" * bool(become)
+            return Result(0, f"{WHOLE.format(found)}\n{mark} 0\n")
 
     known = {}
     hosts = [Host(OneEngine(), root=root, known=known) for root in (False, True, False, True)]
@@ -98,10 +129,8 @@ def test_secrets_are_not_in_log_or_result():
 
 
 def test_a_password_that_sudo_does_not_ask_for_is_never_run():
-    _, first = interpreter("sudo", "pw; touch /tmp/x")
-    skip = 'while IFS= read -r l; do [ "$l" = "#cyberhubs-start" ] && break; done; exec sh -s'
-    import subprocess
-
+    command, first = interpreter("sudo", "pw; touch /tmp/x")
+    skip = shlex.split(command)[-1]
     done = subprocess.run(["sh", "-c", skip], input=first + "echo fine", text=True,
                           capture_output=True)  # fmt: skip
     assert (done.stdout, done.stderr) == ("fine\n", "")
