@@ -1,5 +1,7 @@
 """Trouble on a server with Docker: the engine was stopped, a disk is full, a port is taken."""
 
+import time
+
 import pytest
 
 from cyberhubs_lib.contexts import Context
@@ -87,6 +89,59 @@ def test_a_stopped_engine_is_said_and_nothing_else(operator, docker, site):
     # as it says; its own proof asks for more than INSTALL has put there
     operator.papermill("04_install_docker", site=site())
     assert docker.sh("docker info")[0] == 0
+
+
+# As after a start without the data disk: systemd starts Docker for whoever connects, and waits for it.
+UUID = "00000000-1111-2222-3333-444444444444"
+DROP_IN = "/etc/systemd/system/docker.service.d/cyberhubs.conf"
+NO_DISK = f"""
+cp /etc/fstab /etc/fstab.whole; echo 'UUID={UUID} /mnt ext4 defaults,nofail 0 2' >>/etc/fstab
+mkdir -p {DROP_IN.rpartition("/")[0]}; printf '[Unit]\\nRequiresMountsFor=/mnt\\n' >{DROP_IN}
+systemctl stop docker.socket docker.service; systemctl daemon-reload; systemctl start docker.socket
+"""
+DISK_AGAIN = f"""
+mv /etc/fstab.whole /etc/fstab; rm {DROP_IN}; systemctl daemon-reload; systemctl cancel
+systemctl start docker.service; systemctl reset-failed docker.service
+"""
+
+
+@pytest.fixture
+def no_disk(docker):
+    """The server, without its data disk."""
+    code, out = docker.sh(NO_DISK)
+    assert code == 0, out
+    assert docker.sh("timeout 5 docker info")[0] == 124  # it would wait for a minute and a half
+    yield docker
+    code, out = docker.sh(DISK_AGAIN)
+    assert code == 0, out
+
+
+def test_a_missing_data_disk_is_named_at_once(operator, no_disk, site):
+    """By each command; none waits with Docker. How long they take is printed."""
+    file = site()
+    for words in (
+        ["run", "00", "-p", "site", file],
+        ["hub", "up", "--site", file],
+        ["access", "show", "--site", file],
+        ["drift", "--site", file],
+    ):
+        began = time.monotonic()
+        done = operator.call("./cyberhubs", *words, timeout=300)
+        print(f"{time.monotonic() - began:.1f} s: {' '.join(words)}")
+        assert f"the data disk of /mnt (UUID={UUID} in /etc/fstab) is not there" in done.out
+        assert "attach that disk again" in done.out
+        assert done.code == (2 if words[0] == "drift" else 1)
+    images = [line for line in done.out.splitlines() if line.startswith("08 image")]
+    assert images
+    assert not [line for line in images if "absent" in line]
+
+
+def test_what_a_login_shell_prints_is_not_docker_s(in_process, docker):
+    docker.sh("cd && cp .bashrc .bashrc.quiet && sed -i '1i echo Welcome' .bashrc", "debian")
+    with engine(connect(docker.host)) as client:
+        assert client.info()["ServerVersion"]
+        assert client.containers.list() == []
+    docker.sh("cd && mv .bashrc.quiet .bashrc", "debian")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from cyberhubs_lib.site import Site
 from cyberhubs_lib.table import RUNBOOKS
 from cyberhubs_lib.transport import Fake, Result
 
-UUID = "0b879135-2f52-4d51-93ce-ebb56d1a5faa"
+UUID = "00000000-1111-2222-3333-444444444444"
 GONE = f"docker_disk=absent /dev/disk/by-uuid/{UUID} /mnt"
 FACTS = (
     "id=debian\nversion=13\nkernel=6.12\narch=x86_64\ncpus=2\nmemory_kib=8000000\n"
