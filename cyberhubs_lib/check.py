@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .answers import unreadable
 from .report import Row
 from .transport import Result
 
@@ -12,6 +13,8 @@ from .transport import Result
 @dataclass(frozen=True)
 class Check:
     """A question about fitness or behaviour. `expect` gets the answer: (as expected?, found).
+
+    It raises ValueError or LookupError for one that cannot be read.
 
     `hard` False: not as expected is a warning, not an error.
     """
@@ -24,7 +27,10 @@ class Check:
     hard: bool = True
 
     def row(self, answer: Result) -> Row:
-        """The answer as a line of a report."""
-        good, found = self.expect(answer)
+        """The answer as a line of a report. Raises NoAnswer if it cannot be read."""
+        try:
+            good, found = self.expect(answer)
+        except (ValueError, LookupError):
+            raise unreadable(self.label, answer) from None
         status = "ok" if good else "failed" if self.hard else "warning"
         return Row(self.label, found, self.wanted, status, "" if good else self.todo)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
+from .answers import unreadable
 from .host import Host, failed
 from .transport import Result
 
@@ -39,7 +40,7 @@ class Resource:
         raise NotImplementedError
 
     def parse(self, answer: Result) -> State:
-        """The actual state from the answer. Raises Unknown."""
+        """The actual state from the answer. Raises Unknown; ValueError if it cannot be read."""
         raise NotImplementedError
 
     def change(self, was: State) -> str:
@@ -97,8 +98,10 @@ def look(host: Host, resources: Sequence[Resource]) -> list[Actual]:
 
 
 def parse(resource: Resource, answer: Result) -> Actual:
-    """The state, or the word that it cannot be told yet."""
+    """The state, or the word that it is not known yet. Raises NoAnswer if it cannot be read."""
     try:
         return resource.parse(answer)
     except Unknown as unknown:
         return unknown
+    except (ValueError, LookupError):
+        raise unreadable(resource.label, answer) from None

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from ..answers import pairs
 from ..check import Check
 from ..rendered import SERVER
 from ..shell import sh
@@ -52,7 +53,7 @@ def registry(docker: Docker) -> str:
 
 
 def _lines(answer: Result) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
+    return pairs(answer.out)
 
 
 def _line(key: str, good: str) -> Callable[[Result], tuple[bool, str]]:

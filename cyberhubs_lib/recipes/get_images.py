@@ -29,7 +29,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     return Recipe(
         requirements=[
             docker_answers(facts),
-            Check("free for images", "df -Pk $(docker info -f '{{.DockerRootDir}}') | tail -1 |"
+            Check("free for images", "df -Pk \"$(docker info -f '{{.DockerRootDir}}')\" | tail -1 |"
                   " tr -s ' ' | cut -d' ' -f4", _room, "at least 4 GiB",
                   "runbook 03 puts Docker's data on the data volume", hard=False),
             *([_same_kind(facts)] if site.images.source == "copy" else []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
+from ..answers import matching
 from ..check import Check
 from ..facts import Facts
 from ..params import Params
@@ -113,4 +114,6 @@ def _room(site: Site) -> Callable[[Result], tuple[bool, str]]:
 
 
 def _answers(answer: Result) -> tuple[bool, str]:
-    return answer.code == 0, "an answer" if answer.code == 0 else answer.out.strip()[-200:]
+    if answer.code:
+        return False, answer.out.strip()[-200:]
+    return bool(matching(r"\d\S*", answer.out.strip())), "an answer"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..answers import matching
 from ..check import Check
 from ..facts import Facts
 from ..params import Params, SystemParams
@@ -167,7 +168,7 @@ def _others(answer: Result) -> tuple[bool, str]:
 
 
 def _number(answer: Result) -> tuple[bool, str]:
-    return True, answer.out.strip()
+    return True, matching(r"\d+|unlimited", answer.out.strip())
 
 
 def _trust(answer: Result) -> tuple[bool, str]:

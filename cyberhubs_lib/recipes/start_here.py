@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..answers import number
 from ..check import Check
 from ..facts import MIN_FREE_GIB, MIN_MEMORY_MIB, Facts
 from ..params import Params
@@ -53,7 +54,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check(
                 "clock",
                 "date -u +%Y",
-                lambda a: (a.out.strip() >= "2025", f"year {a.out.strip()}"),
+                lambda a: (number(a.out.strip()) >= 2025, f"year {a.out.strip()}"),
                 "a year after 2024",
                 "a wrong clock breaks certificates and logins",
                 hard=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..answers import number
 from ..check import Check
 from ..resources.docker_data import PATHS
 from ..resources.docker_move import BEFORE
@@ -61,16 +62,15 @@ TODO = (
 
 
 def _size(answer: Result) -> tuple[bool, str]:
-    kib = answer.out.strip()
-    gib = int(kib) / 1024**2 if kib.isascii() and kib.isdigit() else 0.0
+    gib = number(answer.out.strip()) / 1024**2
     return gib >= MIN_GIB, f"{gib:.0f} GiB"
 
 
 def _inodes(answer: Result) -> tuple[bool, str]:
     words = answer.out.split()
-    if len(words) < 5 or not words[4].rstrip("%").isdigit():
+    if words[4] == "-":
         return True, "as many as there is space"  # btrfs counts none
-    used = int(words[4].rstrip("%"))
+    used = number(words[4].rstrip("%"))
     return used < FULL, f"{used} % of {int(words[1]):,} used"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..answers import word
 from ..host import Host
 from ..shell import sh
 from ..state import Resource, State
@@ -38,7 +39,7 @@ class Account(Resource):
 
     def parse(self, answer: Result) -> State:
         """None if there is no such account."""
-        return {"home": answer.out.strip()} if answer.out.strip() else None
+        return {"home": word(answer, "present", "missing")} if answer.out.strip() else None
 
     def note(self, was: State) -> str:
         """What it is for."""
@@ -76,7 +77,7 @@ class Membership(Resource):
 
     def parse(self, answer: Result) -> State:
         """Yes or no."""
-        return {"member": answer.out.strip() or "no"}
+        return {"member": word(answer, "yes", "no")}
 
     def note(self, was: State) -> str:
         """What it is for."""

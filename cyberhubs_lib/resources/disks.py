@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from ..answers import pairs
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
@@ -92,8 +93,8 @@ def look(name: str) -> str:
 
 
 def parse_disk(text: str) -> Disk:
-    """From `key=value` lines; what is missing or garbled is empty, never an error."""
-    found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    """From `key=value` lines. Raises ValueError without the disk's signatures: it may not be empty."""
+    found = pairs(text, "signatures")
     names = {f.name: found.get(f.name, "").strip() for f in fields(Disk)}
     return Disk(**{**names, "type": found.get("TYPE", ""), "label": found.get("LABEL", "")})
 
@@ -110,6 +111,7 @@ def usable(answer: Result, label: str, filesystem: str, mount: str) -> tuple[boo
     if answer.code:
         return False, f"cannot be read: {answer.out.strip()[-100:]}"
     disk = parse_disk(answer.out)
+    pairs(answer.out, "device", "size", "mounted", "partitions", "holders", "system")
     if is_ours(disk, label, filesystem):
         if disk.mounted in ("", mount):
             return True, f"made by this runbook ({disk.name})"

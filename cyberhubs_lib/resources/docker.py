@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..answers import matching
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
@@ -44,7 +45,9 @@ class Engine(Resource):
 
     def parse(self, answer: Result) -> State:
         """Two lines."""
-        engine, _, compose = answer.out.strip().partition("\n")
+        engine, compose = answer.out.strip().split("\n")
+        matching("installed|missing", engine)
+        matching(r"v?\d\S*|missing", compose)
         return {"engine": engine, "compose": "v2" if compose[:1] in tuple("2345") else "missing"}
 
     def change(self, was: State) -> str:

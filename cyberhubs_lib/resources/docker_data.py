@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..answers import pairs
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
@@ -68,7 +69,7 @@ class DockerData(Resource):
 
     def where(self, text: str) -> str:
         """In words, from the answer; a volume that is not mounted yet holds nothing."""
-        found = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        found = pairs(text, "fstab")
         in_fstab = found.get("fstab") == self.source
         if found.get("at", "") == found.get("volume"):
             stays = in_fstab or "point" not in found
@@ -128,7 +129,7 @@ def engine_state(data: list[DockerData]) -> str:
 def movable(answers: list[str], engine: str, data: list[DockerData]) -> tuple[bool, str]:
     """May the move begin, and what was found. `answers` to the question of each of `data`."""
     at = [d.where(text) for d, text in zip(data, answers, strict=True)]
-    found = dict(line.split("=", 1) for line in engine.splitlines() if "=" in line)
+    found = pairs(engine)
     running, driver = found.get("running", "0"), found.get("driver", "")
     for d, place in zip(data, at, strict=True):
         if place in (BOTH, OWN):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..answers import word
 from ..shell import sh
 from ..state import Resource, State
 from ..transport import Result
@@ -142,7 +143,7 @@ class Restarted(Resource):
 
     def parse(self, answer: Result) -> State:
         """One word."""
-        broken = answer.out.strip() == "stopped"
+        broken = word(answer, "", "stopped")
         return {"state": "stopped by a move that broke off" if broken else "as they were"}
 
     def change(self, was: State) -> str:

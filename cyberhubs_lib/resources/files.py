@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from ..answers import matching
 from ..facts import NOT_YET
 from ..shell import put, sh
 from ..state import Resource, State, Unknown
@@ -46,10 +47,10 @@ class File(Resource):
     def parse(self, answer: Result) -> State:
         """None if absent."""
         words = _words(answer, self.owner)
-        if len(words) < 4:
+        if not words:
             return None
-        owner = _owner(words, self.owner)
-        return {"content": _short(words[3], self.secret), "mode": words[0], "owner": owner}
+        owner, found = _owner(words, self.owner), matching("[0-9a-f]{64}", words[3])
+        return {"content": _short(found, self.secret), "mode": words[0], "owner": owner}
 
     def note(self, was: State) -> str:
         """What it is for."""
@@ -74,7 +75,7 @@ def _words(answer: Result, owner: str) -> list[str]:
     """Raises Unknown while the account that shall own it is missing."""
     if owner == NOT_YET:
         raise Unknown("the service account is missing: runbook 02 makes it")
-    return answer.out.split()
+    return matching(r"([0-7]{1,4} \S+:\S+ \d+:\d+(\s.*)?)?", answer.out.strip()).split()
 
 
 def _owner(words: list[str], wanted: str) -> str:
@@ -122,7 +123,7 @@ class Token(Resource):
     def parse(self, answer: Result) -> State:
         """None if absent or empty."""
         words = _words(answer, self.owner)
-        if len(words) < 4:
+        if not words:
             return None
         state = {"content": "present", "mode": words[0], "owner": _owner(words, self.owner)}
         days = int(words[3]) / 86400
@@ -179,7 +180,7 @@ class Directory(Resource):
     def parse(self, answer: Result) -> State:
         """None if absent."""
         words = _words(answer, self.owner)
-        if len(words) < 3:
+        if not words:
             return None
         return {"mode": words[0], "owner": _owner(words, self.owner)}
 

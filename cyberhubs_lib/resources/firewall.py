@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..answers import pairs
 from ..errors import ConnectError, NoAnswer, NotConverged
 from ..host import Host, failed
 from ..shell import put
@@ -127,7 +128,7 @@ class Firewall(Resource):
         if answer.code == 9:
             raise Unknown("package nftables is not installed yet")
         lines = [line.partition("=")[::2] for line in answer.out.splitlines()]
-        found = dict(lines)
+        found = pairs(answer.out, "rules", "now", "boot")
         closes = listening(value for key, value in lines if key == "listens")
         state = {
             "rules": found.get("rules", "")[:8] or "none",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import docker
 from docker.errors import DockerException, ImageNotFound
 
+from ..answers import matching
 from ..contexts import LABEL, Context
 from ..engine import engine
 from ..errors import PreconditionFailed
@@ -43,8 +44,8 @@ class _Image(Resource):
         """None if absent. Unknown without an engine."""
         if answer.code == 9:
             raise Unknown("no Docker engine answers")
-        text = answer.out.strip()
-        return None if text == "absent" else {"recipe": text} if text else {"recipe": "none"}
+        text = matching("absent|[0-9a-f]*", answer.out.strip())
+        return None if text == "absent" else {"recipe": text or "none"}
 
     @classmethod
     def perform(

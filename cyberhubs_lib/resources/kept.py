@@ -26,7 +26,7 @@ class StartingFile(File):
     def parse(self, answer: Result) -> State:
         """None if absent."""
         words = _words(answer, self.owner)
-        if len(words) < 3:
+        if not words:
             return None
         return {"content": "present", "mode": words[0], "owner": _owner(words, self.owner)}
 

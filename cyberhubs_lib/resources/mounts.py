@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..answers import pairs
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
@@ -48,7 +49,7 @@ class Mount(Resource):
 
     def parse(self, answer: Result) -> State:
         """Unknown while there is no filesystem."""
-        found = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
+        found = pairs(answer.out, "source", "live", "fstab")
         uuid, source = found.get("uuid", ""), found.get("source", "")
         if not uuid:
             raise Unknown(f"no filesystem on {self.device} yet")
@@ -84,19 +85,20 @@ def place(path: str, device: str) -> str:
         f'({resolve(device)}echo "device=$d")\n'
         "if findmnt --mountpoint {} >/dev/null; then\n"
         'echo "mounted=$(readlink -f "$(findmnt -rno SOURCE --mountpoint {} | tail -n 1)")"\n'
-        'elif [ -d {} ]; then echo "file=$(find {} -xdev ! -type d -print -quit)"; fi',
+        'elif [ -d {} ]; then echo "file=$(find {} -xdev ! -type d -print -quit)"\n'
+        "else echo file=; fi",
         path, path, path, path,
     )  # fmt: skip
 
 
 def is_free(answer: Result) -> tuple[bool, str]:
     """Whether the volume may be mounted here, and what was found."""
-    found = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
+    found = pairs(answer.out)
     mounted = found.get("mounted")
     if mounted:
         good = mounted == found.get("device")
         return good, "the volume" if good else f"{mounted} is mounted there"
-    if found.get("file"):
+    if found["file"]:
         return False, f"it would hide {found['file']}"
     return True, "free"
 
@@ -119,7 +121,7 @@ def judge(path: str) -> str:
 
 def judged(answer: Result) -> tuple[bool, str]:
     """Is it a volume that one can rely on, and what was found."""
-    found = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
+    found = pairs(answer.out, "source", "kind", "options", "line", "unit")
     source = found.get("source", "")
     if not source:
         return False, "not a volume: a directory of the system disk"

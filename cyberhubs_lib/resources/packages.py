@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..answers import Garbled, word
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
@@ -16,6 +17,10 @@ STAMPS = f"{STAMP} /var/lib/apt/periodic/update-success-stamp /var/lib/apt/lists
 MINUTES = 2880  # the daily timer waits up to half a day longer than a day
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300"
 DNF_COMMAND = "dnf -q -y --setopt=install_weak_deps=False"  # it waits for the lock by itself
+
+# dpkg's words; it and rpm say nothing of a package that they do not know
+STATES = ("installed", "", "not-installed", "config-files", "half-installed", "unpacked",
+          "half-configured", "triggers-awaited", "triggers-pending")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ DNF = Manager(
     "rpm -q --whatprovides {} >/dev/null 2>&1 && echo installed || :",
 )
 
+# Of what an upgrade would do, its last line; apt 3 has another one of its own, and apt-get the old one.
+SUMMARY = r"^\d+ upgraded, \d+ newly installed|^ *Upgrading: +\d+"
 # What is installed in another version than the index offers. If nothing is, an upgrade has nothing to
 # do, and its simulation (0.6 s; this takes 0.04 s) is left out. If something is, it may be held, or
 # wait its turn: the simulation tells. No answer at all is left to the simulation, too.
@@ -70,7 +77,7 @@ class PackageIndex(Resource):
     def parse(self, answer: Result) -> State:
         """The age in words."""
         ages = {"young": "under two days", "old": "over two days", "never": "never read"}
-        return {"age": ages.get(answer.out.strip(), "never read")}
+        return {"age": ages[answer.out.strip()]}
 
     def change(self, was: State) -> str:
         """Read it."""
@@ -107,7 +114,7 @@ class Package(Resource):
 
     def parse(self, answer: Result) -> State:
         """Installed or missing (a removed package with its settings left counts as missing)."""
-        return {"state": "installed" if answer.out.strip() == "installed" else "missing"}
+        return {"state": "installed" if word(answer, *STATES) == "installed" else "missing"}
 
     def note(self, was: State) -> str:
         """What it is for."""
@@ -152,6 +159,8 @@ class Updates(Resource):
             raise Unknown("the package index was never read")
         if answer.code:
             raise Unknown("apt cannot plan an upgrade: " + answer.out.strip()[-200:])
+        if answer.out.strip() and not re.search(SUMMARY, answer.out, re.M):
+            raise Garbled(answer.out)
         return {"waiting": f"{len(re.findall(r'^Inst ', answer.out, re.M))} packages"}
 
     def change(self, was: State) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..answers import pairs
 from ..errors import NotConverged
 from ..host import Host
 from ..shell import put, sh
-from ..state import Resource, State, Unknown, difference
+from ..state import Resource, State, difference
 from ..transport import Result
 from .mount_units import Far, escape
 
@@ -85,9 +86,7 @@ class RemoteMount(Resource):
 
     def parse(self, answer: Result) -> State:
         """Never None: a mount has a place, mounted or not."""
-        found = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
-        if "now" not in found:
-            raise Unknown("the host did not tell")
+        found = pairs(answer.out, "now")
         far = reason(found.get("far", ""))
         now = "does not answer" if found["now"] in SILENT else found["now"]
         if far and far != "no answer":

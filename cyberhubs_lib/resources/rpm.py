@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..answers import word
 from ..state import Resource, State, Unknown
 from ..transport import Result
 from .packages import DNF_COMMAND, MINUTES, STAMP, PackageIndex, Updates
@@ -87,8 +88,8 @@ class Epel(Resource):
 
     def parse(self, answer: Result) -> State:
         """None if it was never there."""
-        word = answer.out.strip()
-        return None if word == "absent" else {"state": "enabled" if word == "1" else "disabled"}
+        found = word(answer, "absent", "", "0", "1")
+        return None if found == "absent" else {"state": "enabled" if found == "1" else "disabled"}
 
     def note(self, was: State) -> str:
         """What it is for."""

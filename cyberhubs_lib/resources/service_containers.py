@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..answers import matching
 from ..compose import waiting
 from ..shell import sh
 from ..state import Resource, State, Unknown
@@ -76,10 +77,10 @@ class Container(Resource):
         if answer.code == 8:
             raise Unknown(f"image {self.image} is missing: runbook 08 gets it")
         image, _, line = answer.out.strip().partition("\n")
+        matching("sha256:[0-9a-f]+", image)
         if not line:
             return None
-        parts = line.splitlines()[0].split("|") + [""] * 5
-        answers, status, settings, running, _, newer = parts[:6]
+        answers, status, settings, running, _, newer = line.splitlines()[0].split("|", 5)
         return {
             "state": answers if status == "running" else status,
             "settings": settings,
@@ -159,6 +160,7 @@ class DataVolume(Resource):
             return None
         found, _, owner = answer.out.strip().partition("\n")
         known = [d for d in found.split() if d in ("data", "jupyterhub_users", "tmp", "user")]
+        matching(r"\d+:\d+|none", owner.strip())
         return {"directories": " ".join(known), "owner of user": owner.strip()}
 
     def change(self, was: State) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..answers import matching, pairs
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
@@ -58,10 +59,10 @@ class Service(Resource):
 
     def parse(self, answer: Result) -> State:
         """Unknown while the unit is not installed."""
-        words = answer.out.split()
-        if len(words) < 2 or words[0] == "not-found":
+        boot, now = (matching("[a-z-]+", line) for line in answer.out.strip().split("\n"))
+        if boot == "not-found":
             raise Unknown("not installed yet")
-        return {"boot": words[0], "now": words[1]}
+        return {"boot": boot, "now": now}
 
     def note(self, was: State) -> str:
         """What it is for."""
@@ -115,7 +116,8 @@ class TimeService(Package):
 
     def parse(self, answer: Result) -> State:
         """Enabled, or none."""
-        states = [line.split()[1:2] for line in answer.out.splitlines()]
+        states = [matching(r"\S+\.service\s.*", line).split()[1:2]
+                  for line in answer.out.splitlines()]  # fmt: skip
         return {"boot": "enabled" if ["enabled"] in states else "none is enabled"}
 
 
@@ -143,7 +145,7 @@ class ClockRuns(Resource):
     def parse(self, answer: Result) -> State:
         """Of the first that is enabled. Unknown while none is."""
         for paragraph in answer.out.split("\n\n"):
-            found = dict(line.split("=", 1) for line in paragraph.splitlines() if "=" in line)
+            found = pairs(paragraph)
             if found.get("UnitFileState") != "enabled":
                 continue
             unit, state = found.get("Id", ""), found.get("ActiveState", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..answers import number
 from ..shell import sh
 from ..state import Resource, State
 from ..transport import Result
@@ -78,8 +79,8 @@ class Swap(Resource):
 
     def parse(self, answer: Result) -> State:
         """A file loses a page to its own header: 1 MiB less still counts."""
-        text, *lost = answer.out.split() or [""]
-        mib = int(text) // 1024 if text.isascii() and text.isdigit() else 0
+        text, *lost = answer.out.split()
+        mib = number(text) // 1024
         return {
             "size": f"at least {self.mib} MiB" if mib + 1 >= self.mib else f"{mib} MiB",
             "boot": "not kept" if lost == ["lost"] else "kept",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..answers import Garbled, matching
 from ..shell import put, sh
 from ..state import Resource, State
 from ..transport import Result
@@ -54,6 +55,8 @@ class Authorities(Resource):
     def parse(self, answer: Result) -> State:
         """How many are trusted, and which are not."""
         missing = answer.out.split("\n")[:-1] if answer.out else []
+        if not {*missing} <= self.certificates.keys():
+            raise Garbled(answer.out)
         return {
             "trusted": self._of(len(self.certificates) - len(missing)),
             "missing": "\n".join(missing),
@@ -105,7 +108,8 @@ class KnownToEngine(Resource):
 
     def parse(self, answer: Result) -> State:
         """All, too, where no engine runs: it reads them when it starts."""
-        return {"known": "not those since its start" if answer.out.strip() else "all"}
+        younger = matching("(/.*)?", answer.out.strip())
+        return {"known": "not those since its start" if younger else "all"}
 
     def note(self, was: State) -> str:
         """What happens to containers."""

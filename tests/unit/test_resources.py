@@ -22,7 +22,10 @@ from cyberhubs_lib.state import Resource, Unknown, difference
 from cyberhubs_lib.transport import Result
 
 REPOSITORY = ("docker", "https://d/debian", "bookworm", "https://d/debian/gpg", "AB")
-APT = "Inst libc6 [2.41-12] (2.41-12+deb13u1)\nInst tzdata [1] (2)\nConf libc6 (2.41)\n"
+APT = (
+    "2 upgraded, 0 newly installed, 0 to remove and 0 not upgraded.\n"
+    "Inst libc6 [2.41-12] (2.41-12+deb13u1)\nInst tzdata [1] (2)\nConf libc6 (2.41)\n"
+)
 FILE = "644 root:root 0:0\n" + "ab" * 32 + "  -\n"
 UP = "sha256:1\nhealthy|running|abc|sha256:1|2026-01-01|\n"
 FINE = {"state": "healthy", "settings": "abc", "image": "current", "secrets": "current"}
@@ -61,7 +64,7 @@ CASES = [
     (Account("a"), Result(0, ""), None),
     (Account("a"), Result(0, "present\n"), {"home": "present"}),
     (Membership("a", "docker"), Result(0, "yes\n"), {"member": "yes"}),
-    (Membership("nobody", "docker"), Result(1, ""), {"member": "no"}),
+    (Membership("nobody", "docker"), Result(0, "no\n"), {"member": "no"}),
     (File("/f", b"x"), Result(0, ""), None),
     (File("/f", b"x"), Result(0, FILE), {"content": "abababab", "mode": "644", "owner": "root:root"}),
     (Directory("/d", "1:1"), Result(0, "755 a:b 1:1\n"), {"mode": "755", "owner": "1:1"}),

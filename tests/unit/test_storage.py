@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cyberhubs_lib.answers import Garbled
 from cyberhubs_lib.errors import SettingsError
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.params import StorageParams, check
 from cyberhubs_lib.recipes.prepare_storage import recipe
 from cyberhubs_lib.resources import fstab
-from cyberhubs_lib.resources.disks import Filesystem, look, parse_disk, usable
+from cyberhubs_lib.resources.disks import Filesystem, look, usable
 from cyberhubs_lib.resources.docker_data import DockerData, engine_state, movable
 from cyberhubs_lib.resources.docker_move import Restarted, fits, stopped
 from cyberhubs_lib.resources.mounts import Mount, is_free, judged
@@ -21,8 +22,8 @@ from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.state import Unknown
 from cyberhubs_lib.transport import Result
 
-DISK = "device=/dev/vdb\nsize=107374182400\n"
-OURS = DISK + "signatures=ext4 \nTYPE=ext4\nLABEL=cyberhubs\n"
+DISK = "signatures=\ndevice=/dev/vdb\nsize=107374182400\nmounted=\npartitions=\nholders=\nsystem=\n"
+OURS = DISK.replace("signatures=", "signatures=ext4 \nTYPE=ext4\nLABEL=cyberhubs")
 
 USABLE = {
     "empty": (DISK, True, "empty (/dev/vdb, 100 GiB)"),
@@ -56,10 +57,14 @@ def test_a_disk_that_cannot_be_looked_at_is_not_empty():
     assert Filesystem("/dev/x").parse(Result(10)) is not None
 
 
-@given(st.text())
-def test_garbage_is_never_ours_and_never_an_error(text):
-    disk = parse_disk(text)
-    assert isinstance(disk.name, str)
+@given(st.text(), st.sampled_from(["signatures", "device", "size", "system"]))
+def test_garbage_is_neither_ours_nor_empty(text, key):
+    """An answer without one of its lines, too: what is not known of a disk may be somebody's data."""
+    for garbled in (text, "\n".join(line for line in DISK.split("\n") if not line.startswith(key))):
+        with pytest.raises(Garbled):
+            usable(Result(0, garbled), "cyberhubs", "ext4", "/mnt")
+    with pytest.raises(Garbled):
+        Filesystem("/dev/vdb").parse(Result(0, text))
     assert usable(Result(1, text), "cyberhubs", "ext4", "/mnt")[0] is False
 
 
@@ -93,7 +98,7 @@ MOUNTS = [
     (Mount("/dev/disk/by-id/x", "/mnt"), MOUNTED, {**GOOD, "now": "/dev/disk/by-id/x"}),
     (Mount("/dev/vdb", "/mnt"), MOUNTED.replace("fstab=UUID=u-1", "fstab=/dev/vdb"),
      {**GOOD, "boot": "/dev/vdb"}),
-    (Mount("/dev/vdb", "/mnt"), "uuid=u-1\nsource=\nfstab=\n",
+    (Mount("/dev/vdb", "/mnt"), "uuid=u-1\nsource=\nlive=\nfstab=\n",
      {"now": "nothing", "boot": "not in fstab", "options": ""}),
     (Mount("/dev/vdb", "/mnt", "xfs", True), MOUNTED, {**GOOD, "boot": "UUID=u-1", "quotas": "none"}),
     (Mount("/dev/vdb", "/mnt", "xfs", True),
@@ -134,7 +139,7 @@ def test_places(text, good, said):
 FOUND = "source=/dev/sdb1\nkind=ext4\noptions=rw\nline=defaults,nofail\nunit=/run/x.mount\n"
 JUDGED = [
     (FOUND, True, "/dev/sdb1 ext4"),
-    ("source=\n", False, "a directory of the system disk"),
+    ("source=\nkind=\noptions=\nline=\nunit=\n", False, "a directory of the system disk"),
     (FOUND.replace("=rw", "=ro"), False, "read only"),
     (FOUND.replace("line=defaults,nofail", "line="), False, "not mounted after a restart"),
     (FOUND.replace("line=defaults,nofail", "line=").replace("/run", "/etc"), True, "ext4"),
@@ -236,7 +241,7 @@ def test_where_the_data_lie(text, place):
 def test_without_the_volume_nothing_can_be_told():
     with pytest.raises(Unknown, match="/mnt is not mounted yet"):
         docker.parse(Result(0, "at=1\ndata=yes\n"))
-    assert docker.where("at=1\ndata=yes\n") == "the system disk"
+    assert docker.where("at=1\nfstab=\ndata=yes\n") == "the system disk"
 
 
 IDLE = "running=0\ndriver=overlay2\nrsync=/usr/bin/rsync\n"
