@@ -10,8 +10,10 @@ SECONDS = 20  # for `docker info`, which takes 0.05; where it starts the engine,
 # and where one is missing, Docker is not asked. It sets $absent then.
 QUESTION = r"""
 absent=
-if [ -d /run/systemd/system ] && ! systemctl is-active -q docker.service; then
-  systemctl show -p LoadState,ActiveState docker.service | sed 's/^/docker_/'
+p=$(cat /run/docker.pid 2>/dev/null)
+if [ -d /run/systemd/system ] && [ ! -d "/proc/${p:-none}" ] &&
+  ! systemctl is-active -q docker.service; then
+  systemctl show -p LoadState,Result docker.service | sed 's/^/docker_/'
   for m in $(systemctl show -p Requires --value docker.service); do
     case $m in *.mount) ;; *) continue ;; esac
     ! systemctl is-active -q "$m" || continue
@@ -40,8 +42,11 @@ def trouble(lines: Sequence[str]) -> tuple[str, str]:
             "`systemctl status docker` and `journalctl -u docker` on the host tell what it is doing;"
             " `sudo systemctl restart docker` starts it again"
         )
-    if found.get("docker_ActiveState") == "failed":
-        return "docker.service failed", "`journalctl -u docker` on the host tells why"
+    if found.get("docker_Result", "success") != "success":
+        return f"docker.service does not start ({found['docker_Result']})", (
+            "`journalctl -u docker` on the host tells why; put right what it names, then run"
+            " 04_install_docker"
+        )
     return "installed, does not answer", (
         "`systemctl status docker` tells why; run 04_install_docker again, it starts Docker"
     )

@@ -30,11 +30,11 @@ FACTS = (
         (["docker_disk=absent /dev/vdb1 /srv/two words"], "the data disk of /srv/two words (/dev/vdb1)"
          " is not there; Docker waits for it", "lsblk -f"),
         (["docker_disk=there nas:/data /mnt/nas", GONE], "the data disk of /mnt", "attach"),
-        (["docker_disk=there /dev/vdb /mnt", "docker_ActiveState=inactive"],
+        (["docker_disk=there /dev/vdb /mnt", "docker_Result=success"],
          "/mnt (/dev/vdb) is not mounted; Docker waits for it", "sudo mount /mnt"),
-        (["docker_LoadState=masked", "docker_ActiveState=inactive"], "docker.service is masked",
+        (["docker_LoadState=masked", "docker_Result=success"], "docker.service is masked",
          "unmask"),
-        (["docker_LoadState=loaded", "docker_ActiveState=failed"], "docker.service failed",
+        (["docker_LoadState=loaded", "docker_Result=exit-code"], "docker.service does not start",
          "journalctl -u docker"),
         (["docker_hangs=yes"], f"does not answer within {SECONDS} s", "systemctl restart docker"),
         ([], "installed, does not answer", "04_install_docker"),
@@ -93,6 +93,6 @@ def test_00_and_04_require_the_disk(module):
     made = module.recipe(waiting, Site(), RUNBOOKS[name].params())
     row = next(c.row(Result(0)) for c in made.requirements if c.label == "Docker")
     assert (row.status, row.was) == ("failed", waiting.docker_trouble)
-    stopped = parse_facts(FACTS.format("docker_ActiveState=failed"))
+    stopped = parse_facts(FACTS.format("docker_Result=exit-code"))
     made = module.recipe(stopped, Site(), RUNBOOKS[name].params())
     assert "Docker" not in [check.label for check in made.requirements]
