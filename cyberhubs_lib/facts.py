@@ -57,6 +57,9 @@ echo "service_uid=$(id -u "$service" 2>/dev/null)"; echo "service_gid=$(id -g "$
 ALWAYS = (
     "id kernel arch cpus memory_kib root_free_kib user uid gid sudo init service_user service_gid"
 )
+# what root may be told and this account not
+OF_DOCKER = ("docker", "docker_trouble", "docker_todo", "docker_hangs", "docker_root", "docker_gid",
+             "compose")  # fmt: skip
 
 
 def question(service_user: str = "") -> str:

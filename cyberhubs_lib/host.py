@@ -13,7 +13,7 @@ from getpass import getpass
 
 from .change import BUSY, FOLDER, Holder, as_unit, me, parse_holder
 from .errors import CommandFailed, HostBusy, NoAnswer, PreconditionFailed
-from .facts import Facts, question, read_facts
+from .facts import OF_DOCKER, Facts, question, read_facts
 from .shell import keep_secret, mask
 from .ssh import Ssh
 from .transport import Local, Result, Silent, Transport
@@ -68,10 +68,10 @@ class Host:
             facts = read_facts(self.batch(asked, root=False)[0].out)
             self.known[without] = facts
         self.facts = facts
-        if self.root and facts.sudo == "password" and facts.docker_cli and not facts.docker:
+        asks_in_vain = facts.docker_cli and not facts.docker and not facts.docker_hangs
+        if self.root and facts.sudo == "password" and asks_in_vain:
             as_root = read_facts(self.batch(asked)[0].out)  # this account may not ask Docker
-            names = ("docker", "docker_trouble", "docker_root", "docker_gid", "compose")
-            facts = replace(facts, **{name: getattr(as_root, name) for name in names})
+            facts = replace(facts, **{name: getattr(as_root, name) for name in OF_DOCKER})
         self.known[mine] = facts
         self.docker_hangs = facts.docker_hangs
         return facts
@@ -129,8 +129,9 @@ class Host:
         try:
             result = self._run("\n".join(asked), root, seconds)
         except Silent as silent:
-            late = min(silent.out.count(mark), len(once) - 1)
-            raise no_answer(self.name, once[late], seconds, silent.out) from None
+            *before, said = re.split(rf"\n{mark} \d+\n", silent.out)
+            late = once[min(len(before), len(once) - 1)]
+            raise no_answer(self.name, late, seconds, said) from None
         pieces = re.split(rf"\n{mark} (\d+)\n", result.out)
         answers = [
             Result(int(code), out) for out, code in zip(pieces[::2], pieces[1::2], strict=False)

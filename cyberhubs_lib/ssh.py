@@ -87,8 +87,8 @@ class Ssh:
             _send(channel, f"{START} {command}\n{first}{script}".encode())
             with contextlib.closing(channel):
                 channel.settimeout(seconds)
-                out = _read(channel.recv, marks.end)
-                err = _read(channel.recv_stderr, marks.end)
+                out = _read(channel.recv, marks)
+                err = _read(channel.recv_stderr, marks)
                 if not marks.end.search(out):
                     channel.status_event.wait(seconds)
                 code = channel.exit_status if channel.exit_status_ready() else NO_CODE
@@ -111,17 +111,17 @@ class Ssh:
         self.connection.close()
 
 
-def _read(receive: Callable[[int], bytes], end: re.Pattern[bytes]) -> bytes:
+def _read(receive: Callable[[int], bytes], marks: Marks) -> bytes:
     """All up to the end mark, or to the end of the stream. Raises Silent.
 
     What a login shell started in the background may keep the stream open behind the mark.
     """
-    found = bytearray()
+    found, end = bytearray(), marks.end
     try:
         while not end.search(found, max(0, len(found) - CHUNK - TAIL)) and (more := receive(CHUNK)):
             found += more
     except TimeoutError:
-        raise Silent(bytes(found)) from None
+        raise Silent(bytes(found.partition(marks.begin)[2])) from None
     return bytes(found)
 
 

@@ -27,7 +27,7 @@ class Result:
 
 
 class Silent(Exception):
-    """Nothing came for as long as was allowed; `out` is what came before."""
+    """Nothing came for as long as was allowed; `out` is what the script had printed."""
 
     def __init__(self, out: bytes):
         self.out = out.decode(errors="replace")
