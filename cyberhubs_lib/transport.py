@@ -90,29 +90,34 @@ class Local:
             ["sh", "-c", command], env=env,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
-        out, err = _communicate(shell, (first + script).encode(), seconds)
+        out, err = communicate(shell, (first + script).encode(), seconds)
         return Result(shell.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
     def close(self) -> None:
         """Nothing to give back."""
 
 
-def _communicate(
+def communicate(
     shell: subprocess.Popen[bytes], script: bytes, seconds: float | None
 ) -> tuple[bytes, bytes]:
-    """Both outputs. Raises Silent when `seconds` brought nothing more."""
+    """Both outputs. Raises Silent when `seconds` brought nothing more; the shell ends then."""
     given: bytes | None = script
     before = None
-    while True:
-        try:
-            return shell.communicate(given, timeout=seconds)
-        except subprocess.TimeoutExpired as late:  # what came is kept, and the next call goes on
-            given, so_far = None, late.output
-        if so_far == before:
-            with contextlib.suppress(PermissionError):  # sudo's, which only root may end
-                shell.kill()
-            raise Silent(before or b"")
-        before = so_far
+    try:
+        while True:
+            try:
+                return shell.communicate(given, timeout=seconds)
+            except (
+                subprocess.TimeoutExpired
+            ) as late:  # what came is kept, and the next call goes on
+                given, so_far = None, late.output
+            if so_far == before:
+                raise Silent(before or b"")
+            before = so_far
+    except BaseException:
+        with contextlib.suppress(PermissionError):  # sudo's, which only root may end
+            shell.kill()
+        raise
 
 
 class Fake:

@@ -146,7 +146,6 @@ def test_a_shell_that_runs_nothing_is_said(host, server):
 
 def test_a_question_that_hangs_is_named(host):
     host, _ = host
-    with pytest.raises(NoAnswer, match="did not answer within 2 s: echo said; sleep 300") as error:
-        host.batch(["echo first", "echo said; sleep 300", "echo third"], root=False, seconds=2)
-    assert error.value.evidence == "said"
+    with pytest.raises(NoAnswer, match="did not answer within 2 s: sleep 300"):
+        host.batch(["sleep 300"], root=False, seconds=2)
     assert host.read("echo goes on", root=False) == "goes on\n"

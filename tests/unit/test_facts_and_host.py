@@ -13,7 +13,7 @@ from cyberhubs_lib.facts import parse_facts, read_facts
 from cyberhubs_lib.host import PASSWORD_VARIABLE, Host, connect
 from cyberhubs_lib.recipes.recipe import supported
 from cyberhubs_lib.shell import keep_secret
-from cyberhubs_lib.transport import Fake, Local, Result, interpreter
+from cyberhubs_lib.transport import Fake, Local, Result, Silent, communicate, interpreter
 
 WHOLE = (
     "id=debian\nkernel=6.12\narch=x86_64\ncpus=2\nmemory_kib=8000000\nroot_free_kib=8000000\n"
@@ -42,16 +42,44 @@ def test_a_garbled_number_is_none():
 
 
 def test_a_question_that_is_not_answered_is_named():
-    """And the ones before it are not taken for it."""
-    host = Host(Local(), root=False)
+    """And what the ones before it printed is not taken for its own."""
+
+    class Hung(Fake):
+        def run(self, script, become=None, password="", seconds=None):
+            mark = re.search(r"\\n(--\w+) ", script)
+            raise Silent(f"first\n\n{mark[1]} 0\nsaid\n".encode() if mark else b"said\n")
+
+    host = Host(Hung(str), root=False)
     with pytest.raises(
-        NoAnswer, match="localhost did not answer within 1 s: echo said; sleep 333"
+        NoAnswer, match="fake did not answer within 120 s: echo said; wait"
     ) as error:
-        host.batch(["echo first", "echo said; sleep 333", "echo third"], seconds=1)
+        host.batch(["echo first", "echo said\nwait", "echo third"])
     assert error.value.evidence == "said"
-    with pytest.raises(NoAnswer, match="within 1 s: echo x; sleep 333"):
-        host.read("echo x\nsleep 333", seconds=1)
-    assert host.read("echo slow; sleep 1.2; echo but alive", seconds=1).endswith("alive\n")
+    with pytest.raises(NoAnswer, match="within 7 s: id"):
+        host.read("id", seconds=7)
+
+
+def test_this_machine_has_the_time_limit_too():
+    with pytest.raises(NoAnswer, match="localhost did not answer within 1 s: sleep 33"):
+        Host(Local(), root=False).batch(["sleep 33"], seconds=1)
+
+
+def test_a_script_that_says_something_now_and_then_goes_on():
+    class Shell:
+        said = [b"one\n", b"one\ntwo\n", b"one\ntwo\n"]
+        killed = False
+
+        def communicate(self, given, timeout):
+            assert (given is None) == (len(self.said) < 3)
+            raise subprocess.TimeoutExpired("sh", timeout, self.said.pop(0))
+
+        def kill(self):
+            self.killed = True
+
+    shell = Shell()
+    with pytest.raises(Silent) as silent:
+        communicate(shell, b"script", 1)
+    assert (silent.value.out, shell.said, shell.killed) == ("one\ntwo\n", [], True)
 
 
 @pytest.mark.parametrize(
