@@ -95,7 +95,7 @@ def tell(host: Host, site: Site, *words: str) -> dict[str, Any]:
 
 def wait_until_up(host: Host, site: Site) -> None:
     """Wait until all services of the hub answer, and its watch looks. Raises HubSilent."""
-    result = host.run(answering(site))
+    result = host.run(answering(site), seconds=None)  # it has a limit of its own
     silent = "not all services answer"
     if not result.code:
         silent = ask(host, site, "--seen", str(STARTED), "show").get("silent", "")

@@ -27,17 +27,8 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     home = site.directory(facts.home)
     owner = facts.owner
     rendered = files(site, facts)
-    folders = [
-        "",
-        "broker",
-        "hub",
-        "hub/templates",
-        "proxy",
-        "standin",
-        "docs",
-        "certificate",
-        "homes",
-    ]
+    folders = ["", "broker", "hub", "hub/templates", "proxy", "standin", "docs", "certificate",
+               "homes"]  # fmt: skip
     html = built(site) if site.docs.readers != "nobody" else None
     return Recipe(
         requirements=[*_requirements(site, facts), *_book(site, html)],

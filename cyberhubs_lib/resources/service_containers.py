@@ -15,9 +15,7 @@ from .docker import ANSWERS
 INSPECT = (
     '{{.State.Status}}|{{index .Config.Labels "cyberhubs.config"}}|{{.Image}}|{{.State.StartedAt}}'
 )
-STARTING = (
-    60  # seconds for a service that runs to answer: after a restart of the host it is starting
-)
+STARTING = 60  # seconds for a service that runs to answer: after a restart it is still starting
 
 
 @dataclass(frozen=True)

@@ -104,10 +104,10 @@ class FakeHub:
     def __init__(self, code):
         self.code = code
 
-    def read(self, script):
+    def read(self, script, seconds=None):
         return "Started\n"
 
-    def run(self, script):
+    def run(self, script, seconds=None):
         return Result(self.code, "service hub is in a crash loop; the end of its log:\nboom\n")
 
 
