@@ -13,7 +13,7 @@ module.exports = class FileStore extends MemoryStore {
     if (!fs.existsSync(FILE)) return;
     try {
       for (const [path, data] of Object.entries(JSON.parse(fs.readFileSync(FILE)))) {
-        super.add(path, { ...data, last_activity: new Date(data.last_activity) });
+        super.add(path, { ...data, last_activity: new Date() }); // as of a route that is new
       }
     } catch (error) {
       console.error(`the routes cannot be read: ${error.message}`);
