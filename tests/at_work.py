@@ -93,7 +93,7 @@ class AtWork:
         if "/terminals/" in socket.url:
             socket.on("framereceived", hear)
 
-    def until(self, condition: Callable[[], object], seconds: float = 120) -> float:
+    def until(self, condition: Callable[[], object], seconds: float = 180) -> float:
         """Wait until it holds, while the browser works on; seconds that it took."""
         began = time.monotonic()
         while not condition():
@@ -132,7 +132,7 @@ class AtWork:
         self.page.wait_for_timeout(500)  # the browser takes in what has come
         return sorted(set(range(typed)) - self.typed_lines())
 
-    def goes_on(self, seconds: float = 120) -> float:
+    def goes_on(self, seconds: float = 180) -> float:
         """Wait until what is printed from now on arrives in both; seconds that it took."""
         cell, shell = int(self.on_server("printed") or 0) + 1, int(self.on_server("typed") or 0) + 1
         return self.until(lambda: cell in self.shown() and shell in self.typed_lines(), seconds)

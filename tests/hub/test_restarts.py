@@ -52,7 +52,7 @@ def test_who_works_notices_no_restart(demo_hub, ben, work):
         print(f"{name}: cell and terminal go on after {work.goes_on():.1f} s")
     with restart(work, services["proxy"]):
         pass
-    work.until(lambda: answers(ben.web, "/user/ben/api/status"))  # even if the hub is not back
+    work.until(lambda: answers(ben.web, "/user/ben/lab"))
     saved(work)
     print(f"proxy: cell and terminal go on after {work.goes_on():.1f} s")
     before = demo_hub.site.read_text()
@@ -62,7 +62,7 @@ def test_who_works_notices_no_restart(demo_hub, ben, work):
         work.goes_on()
     assert work.dialogs() == []
     demo_hub.cli("hub", "restart")  # all of them, with the front door
-    work.until(lambda: answers(ben.web, "/user/ben/api/status"))
+    work.until(lambda: answers(ben.web, "/user/ben/lab"))
     print(f"all: cell and terminal go on after {work.goes_on():.1f} s")
     saved(work)
     # while there was no front door, nobody could tell whether the server runs
@@ -102,7 +102,7 @@ def test_while_the_hub_is_away(demo_hub):
         answer = httpx.post(f"{demo_hub.url}/hub/api/users/ben/server", timeout=60)
     finally:
         hub.start()
-        until(lambda: answers(httpx, f"{demo_hub.url}/hub/health"))
+        until(lambda: answers(httpx, f"{demo_hub.url}/hub/health"), 180)
     assert page.status_code == answer.status_code == 503
     assert "Temporarily unavailable" in words(page.text)
     assert '<meta http-equiv="refresh"' in page.text
