@@ -185,7 +185,7 @@ def test_odd_values(demo_hub, people):
     print(f"answers by hundreds: {counted}; {time.monotonic() - began:.0f} s")
 
 
-REFUSED = [{"name": "bob"}, {"roles": []}, {"groups": ["odd"]}, {"auth_state": {}}]
+REFUSED = [{"name": "bob"}, {"roles": []}, {"groups": ["another"]}, {"auth_state": {}}]
 
 
 @pytest.mark.parametrize("body", REFUSED)
