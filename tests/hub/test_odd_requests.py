@@ -3,7 +3,9 @@
 import contextlib
 import json
 import shlex
+import subprocess
 import time
+from subprocess import PIPE
 from urllib.parse import quote
 
 import httpx
@@ -13,6 +15,7 @@ from changing_lists import runs, started, status
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from laws import until
+from manage import SILENT
 from trial import Person
 
 REQUESTS = 120  # about 0.1 s each
@@ -108,6 +111,33 @@ def people(demo_hub):
     found["ben"].stop()
 
 
+# In the hub's container, for each line read: seconds since the last sign of life,
+# and what the broker says.
+LOOK = """
+import http.client, os, sys, time
+for _ in sys.stdin:
+    age = time.time() - os.stat("/srv/state/access.json").st_mtime
+    broker = http.client.HTTPConnection("broker", 2375, timeout=30)
+    broker.request("GET", "/_ping")
+    print(f"{age:.0f} {broker.getresponse().status}", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def look(demo_hub):
+    """A function that asks watch and broker; one process for all, as each takes time to start."""
+    command = ["docker", "exec", "-i", demo_hub.services()["hub"].id, "python3", "-c", LOOK]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, bufsize=1) as program:
+
+        def ask():
+            program.stdin.write("\n")
+            age, answer = program.stdout.readline().split()
+            return int(age), int(answer)
+
+        yield ask
+        program.stdin.close()
+
+
 def send(person, call, name, body):
     """One request, as JSON with a token, or a form with the cookie."""
     method, _, path = call.partition(" ")
@@ -152,7 +182,7 @@ def all_answer(hub):
     assert json.loads(status(hub))["alarms"] == []
 
 
-def test_odd_values(demo_hub, people):
+def test_odd_values(demo_hub, people, look):
     counted, began = {}, time.monotonic()
 
     @settings(
@@ -179,6 +209,9 @@ def test_odd_values(demo_hub, people):
             kind = reply.status_code // 100
             counted[kind] = counted.get(kind, 0) + 1
         sound(demo_hub, people)
+        age, answer = look()
+        assert age < SILENT
+        assert answer == 200
 
     odd()
     all_answer(demo_hub)
