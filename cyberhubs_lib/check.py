@@ -14,7 +14,8 @@ from .transport import Result
 class Check:
     """A question about fitness or behaviour. `expect` gets the answer: (as expected?, found).
 
-    It raises ValueError or LookupError for one that cannot be read.
+    It raises ValueError or LookupError for one that cannot be read; one of a question that failed
+    (its exit code is not 0) is then not as expected.
 
     `hard` False: not as expected is a warning, not an error.
     """
@@ -31,6 +32,8 @@ class Check:
         try:
             good, found = self.expect(answer)
         except (ValueError, LookupError):
-            raise unreadable(self.label, answer) from None
+            if not answer.code:
+                raise unreadable(self.label, answer) from None
+            good, found = False, answer.out.strip()[-200:] or f"exit code {answer.code}"
         status = "ok" if good else "failed" if self.hard else "warning"
         return Row(self.label, found, self.wanted, status, "" if good else self.todo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 
+from ..answers import number
 from ..check import Check
 from ..contexts import context, ours
 from ..facts import Facts
@@ -29,8 +30,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     return Recipe(
         requirements=[
             docker_answers(facts),
-            Check("free for images", "df -Pk \"$(docker info -f '{{.DockerRootDir}}')\" | tail -1 |"
-                  " tr -s ' ' | cut -d' ' -f4", _room, "at least 4 GiB",
+            Check("free for images", ROOM, _room, "at least 4 GiB",
                   "runbook 03 puts Docker's data on the data volume", hard=False),
             *([_same_kind(facts)] if site.images.source == "copy" else []),
         ],
@@ -67,6 +67,12 @@ def _same_kind(facts: Facts) -> Check:
                  "they would not run there: set images.source to `build` or `pull`")  # fmt: skip
 
 
+ROOM = r"""
+r=$(docker info -f '{{.DockerRootDir}}') && d=$(df -Pk "$r") &&
+echo "$d" | tail -1 | tr -s ' ' | cut -d' ' -f4
+"""
+
+
 def _runs(tag: str) -> str:
     """As some other uid than the image's own, the way a site may choose it."""
     inside = 'jupyterhub-singleuser --version >/dev/null && cd && touch x && echo "$HOME"'
@@ -100,6 +106,5 @@ def _home(answer: Result) -> tuple[bool, str]:
 
 
 def _room(answer: Result) -> tuple[bool, str]:
-    text = answer.out.strip()
-    gib = int(text) / 1024**2 if text.isdigit() else 0.0
+    gib = number(answer.out.strip()) / 1024**2
     return gib >= 4, f"{gib:.0f} GiB"

@@ -27,6 +27,7 @@ until [ -d "$p" ]; do p=$(dirname "$p"); done
 echo "$p on $(findmnt -vnro SOURCE,FSTYPE --target "$p" | tail -n 1)"
 [ "$(stat -Lc %d "$p")" = "$(stat -c %d {})" ]
 """
+SIZE = "d=$(df -Pk {}) && echo \"$d\" | tail -1 | tr -s ' ' | cut -d' ' -f2"
 
 
 def checks(root: str, volumes: list[Volume], docker: bool) -> list[Check]:
@@ -39,10 +40,10 @@ def checks(root: str, volumes: list[Volume], docker: bool) -> list[Check]:
         Check(f"{root} is a disk of its own", own, _yes, "yes",
               "users' files share the system disk: if it fills up, the host stops working",
               hard=bool(volumes)),
-        Check(f"size of {root}", sh("df -Pk {} | tail -1 | tr -s ' ' | cut -d' ' -f2", root), _size,
+        Check(f"size of {root}", sh(SIZE, root), _size,
               f"at least {MIN_GIB} GiB",
               f"{SMALL_GIB} GiB do for a small installation; 1 TB is better", hard=False),
-        *[Check(f"room for files on {path}", sh("df -Pi {} | tail -1", path), _inodes,
+        *[Check(f"room for files on {path}", sh('d=$(df -Pi {}) && echo "$d" | tail -1', path), _inodes,
                 f"under {FULL} % used", "`sudo du --inodes -xd2` on it shows where the files are",
                 hard=False) for path in mounts],
         Check("can be written", write, _yes, "yes", "`dmesg` tells why it became read only"),

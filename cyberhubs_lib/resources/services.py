@@ -59,10 +59,10 @@ class Service(Resource):
 
     def parse(self, answer: Result) -> State:
         """Unknown while the unit is not installed."""
-        boot, now = (matching("[a-z-]+", line) for line in answer.out.strip().split("\n"))
+        boot, now = answer.out.strip().split("\n")
         if boot == "not-found":
             raise Unknown("not installed yet")
-        return {"boot": boot, "now": now}
+        return {"boot": matching("[a-z-]+", boot), "now": matching("[a-z-]+", now)}
 
     def note(self, was: State) -> str:
         """What it is for."""

@@ -71,6 +71,14 @@ def test_the_error_says_what_was_read():
         Check("c", "q", lambda a: (number(a.out) > 1, ""), "").row(NOISE)
 
 
+def test_a_question_that_failed_is_a_row():
+    """As in a dry run on a fresh host, where the account is missing: its text is no number."""
+    check = Check("c", "q", lambda a: (number(a.out) > 1, ""), "a number")
+    row = check.row(Result(1, "su: user astro does not exist\n"))
+    assert (row.status, row.was) == ("failed", "su: user astro does not exist")
+    assert check.row(Result(7)).was == "exit code 7"
+
+
 @given(st.text())
 def test_only_what_has_the_form_is_read(text):
     for read in (
