@@ -85,23 +85,27 @@ def saved(work):
     work.until(lambda: work.saved() == wanted)
 
 
-def answers(web, url):
+def answers(web, url, **more):
     """Whether it does, just now."""
     try:
-        return web.get(url).is_success
+        return web.get(url, **more).is_success
     except httpx.HTTPError:
         return False
 
 
-def test_while_the_hub_is_away(demo_hub):
-    """A page for people that loads itself again, and JSON for programs."""
-    hub = demo_hub.services()["hub"]
-    hub.stop(timeout=5)
+def test_while_the_hub_is_away(demo_hub, ben):
+    """Servers go on. A page for people that loads itself again, and JSON for programs."""
+    server, token = f"{demo_hub.url}/user/ben/api/status", {"Authorization": f"token {ben.token()}"}
+    assert answers(httpx, server, headers=token)
+    services = demo_hub.services()
+    services["hub"].stop(timeout=5)
     try:
+        services["proxy"].restart()
+        until(lambda: answers(httpx, server, headers=token))  # the routes are kept
         page = httpx.get(f"{demo_hub.url}/hub/home", headers={"Accept": "text/html"}, timeout=60)
         answer = httpx.post(f"{demo_hub.url}/hub/api/users/ben/server", timeout=60)
     finally:
-        hub.start()
+        services["hub"].start()
         until(lambda: answers(httpx, f"{demo_hub.url}/hub/health"), 180)
     assert page.status_code == answer.status_code == 503
     assert "Temporarily unavailable" in words(page.text)
