@@ -29,10 +29,10 @@ from testhost.testhost import TestHost
 from cyberhubs_lib import start
 from cyberhubs_lib.cell import run_cell
 from cyberhubs_lib.certificate_checks import ROOT
+from cyberhubs_lib.check_server import check_server
 from cyberhubs_lib.engine import engine
 from cyberhubs_lib.errors import HostBusy, HostChanged
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
-from cyberhubs_lib.proof import check_server
 from cyberhubs_lib.proof import log_in as status_of_login
 from cyberhubs_lib.served import trust
 from cyberhubs_lib.site_images import VERSION

@@ -20,7 +20,7 @@ web.addheaders = [("X-Forwarded-For", "198.51.100.7"), ("X-Real-Ip", "198.51.100
 def get(path):
     try: return web.open(sys.argv[1] + path)
     except urllib.error.HTTPError as reply: return reply
-to = get("/hub/oauth_login").headers["Location"]
+to = get("/hub/oauth_login?redirected=1").headers["Location"]  # not to the public address first
 state = urllib.parse.parse_qs(urllib.parse.urlsplit(to).query)["state"][0]
 print(get("/hub/oauth_callback?" + urllib.parse.urlencode({"code": "none", "state": state})).status)
 """
