@@ -52,10 +52,11 @@ MIDDLE = {
     "09_launch_hub": "docker ps -q --filter name=cyberhubs-rehearsal | grep .",
 }
 # What a run with nothing to do must not touch: files, images, containers and since when they run.
-# Users' networks and routes come with a server, that of the proof too, and go by themselves.
+# Users' networks and routes come with a server, that of the proof too, and go by themselves; and after
+# a restart of Docker the proof is made, and noted, once more.
 SNAPSHOT = f"""
 find /etc /usr/local -xdev -printf '%p %i %m %U:%G %T@\\n' | sort | sha256sum
-find {HOME} ! -path '{HOME}/routes*' -printf '%p %i %m %U:%G %T@\\n' | sort
+find {HOME} ! -path '{HOME}/routes*' ! -path '{HOME}/proven*' -printf '%p %i %m %U:%G %T@\\n' | sort
 docker images -a --no-trunc --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | sort
 docker ps -aq | sort | xargs -r docker inspect -f '{{{{.Id}}}} {{{{.State.StartedAt}}}}'
 docker volume ls -q
@@ -416,7 +417,8 @@ def test_roll_back_as_the_pages_say(chain, before):
             "astro",
             "rehearsal.access",
             "/opt/cyberhubs directory",  # with the other hub in it
-            f"{HOME}/routes",  # of the proxy, while it ran; with the settings they go
+            f"{HOME}/routes",  # of the proxy, while it ran; with the settings they go, and so does
+            f"{HOME}/proven",
             "/opt/cyberhubs/github",
             " /etc/",
             ":x:",
