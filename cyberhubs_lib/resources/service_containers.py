@@ -48,7 +48,7 @@ class Container(Resource):
 
     def question(self) -> str:
         """State, digest of its settings, image; and whether it answers, asked now: Docker's own
-        health may be half a minute old.
+        health may be a minute old.
         """
         return (
             ANSWERS
