@@ -102,7 +102,7 @@ Logins = Annotated[str, LOGINS]  # with commas between
 
 
 class AccessParams(Params):
-    """Runbook 10: who is let in and who is not."""
+    """Runbook 10: who may log in and who may not."""
 
     allow: Logins = ""
     block: Logins = ""

@@ -97,7 +97,7 @@ class Container(Resource):
         assert isinstance(first, Container)
         old = [r.service for r, was in items
                if isinstance(r, Container) and was and was["secrets"] != "current"]  # fmt: skip
-        anew = (
+        recreate = (
             f"({first.compose}up -d --force-recreate --no-deps {' '.join(old)}) &&" if old else ""
         )
         # a service whose profile is off is no orphan to compose: it would let it run
@@ -111,7 +111,7 @@ class Container(Resource):
             )
             for name in first.unwanted
         )
-        up = f"{anew} ({first.compose}up -d --remove-orphans --quiet-pull)"
+        up = f"{recreate} ({first.compose}up -d --remove-orphans --quiet-pull)"
         return f"{gone}{{ {up} && {first.answering}; }} || {{ {first.compose}ps -a; exit 1; }} >&2"
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from jupyterhub.handlers.login import LoginHandler
 from tornado.httputil import url_concat
 
-# In the address of a visitor who was sent on. Twice would be for ever: a proxy writes the host anew.
+# Marks a visitor who was redirected already: behind a proxy that rewrites Host it would never end.
 ONCE = "redirected"
 # A login to a user's server, whose cookie is at the other name, too: it begins again after this one.
 BEGUN = "/api/oauth2/authorize"
