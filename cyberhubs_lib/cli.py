@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ from .machine import hub_machine, machine
 from .params import describe
 from .runs import Record, parse_parameters, run_and_tell
 from .shell import sh
-from .site import Site
 from .sitefile import load_site
 from .table import RUNBOOKS
 
@@ -158,25 +156,10 @@ def _drift(args: argparse.Namespace) -> int:
     _ask_password(args.site, args.host)
     given = {name: value for name in ("site", "host") if (value := getattr(args, name))}
     site = load_site(args.site)
-    _say_if_docker_waits(site, args.host)
     names = drift.site_runbooks(site) if args.site else drift.host_runbooks(site)
-    report, code = drift.drift(names, given)
+    report, code = drift.drift(names, given, lambda said: print(said, file=sys.stderr, flush=True))
     print(report)
     return code
-
-
-def _say_if_docker_waits(site: Site, target: str) -> None:
-    """At once, on standard error: the table comes when all runbooks have looked.
-
-    A host that cannot be asked is a row of that table.
-    """
-    with contextlib.suppress(CyberhubsError):
-        host = machine(site, target)
-        host.root = False
-        if host.facts.docker_hangs:
-            print(
-                f"Docker on {host.name}: {host.facts.docker_trouble}", file=sys.stderr, flush=True
-            )
 
 
 def _hub(args: argparse.Namespace) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .errors import CyberhubsError
 from .execute import Kernel
 from .findings import AS_WANTED, DIFFERS, FAILED, Finding, exit_code, findings
 from .host import LOCAL
-from .report import Report, Row
-from .runs import run
+from .report import DOCKER_WAITS, Report, Row
+from .runs import Record, run
 from .site import Site
 from .table import RUNBOOKS
 
@@ -29,22 +31,31 @@ def site_runbooks(site: Site) -> list[str]:
     return [name for name, entry in RUNBOOKS.items() if name in host or entry.root == "remote"]
 
 
-def drift(names: list[str], parameters: dict[str, object]) -> tuple[Report, int]:
+def drift(
+    names: list[str], parameters: dict[str, object], say: Callable[[str], object]
+) -> tuple[Report, int]:
     """Run `names` dry, keep the notebooks, and tell what deviates: the table and the exit code.
 
     A check that fails is a difference, and what differs for certain counts more than what is unknown.
+    What Docker waits for goes to `say` at once: with it the table comes late.
     """
-    records, errors = [], []
+    records, errors, said = [], [], ""
     with Kernel() as kernel:
         for name in names:
             try:
-                records.append(run(name, {**parameters, "dry_run": True}, kernel))
+                records.append(record := run(name, {**parameters, "dry_run": True}, kernel))
+                if not said and (said := _docker_waits(record)):
+                    say(f"Docker: {said}")
             except CyberhubsError as error:
                 errors.append(Row(name, error.found, "an answer", "unknown", error.todo))
     found = findings(records)
     rows = [row for finding in found for row in _rows(finding)] + errors
     code = exit_code(found, failed=DIFFERS)
     return Report("Drift", rows), code or (FAILED if errors else AS_WANTED)
+
+
+def _docker_waits(record: Record) -> str:
+    return next((str(r[DOCKER_WAITS]) for r in record.reports() if DOCKER_WAITS in r), "")
 
 
 def _rows(finding: Finding) -> list[Row]:

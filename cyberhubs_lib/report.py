@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 
 MIME = "application/vnd.cyberhubs.report+json"
+DOCKER_WAITS = "docker_waits"  # in `meta`: for what, if it does
 
 # status -> (sign, colour): readable in grey print, on white and on black (at least 4.2:1)
 STATUS = {

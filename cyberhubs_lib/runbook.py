@@ -23,7 +23,7 @@ from .live import Live
 from .params import Params
 from .plan import Plan
 from .recipes.recipe import Recipe
-from .report import Report, Row
+from .report import DOCKER_WAITS, Report, Row
 from .site import Site
 from .state import Actual, Resource, parse
 
@@ -196,6 +196,7 @@ class Run:
         )
 
     def _report(self, report: Report) -> Report:
+        trouble = self.host.docker_hangs and self.host.facts.docker_trouble
         report.meta = {
             "runbook": self.name,
             "site": self.site.name,
@@ -203,6 +204,7 @@ class Run:
             "seconds": round(time.monotonic() - self._began, 2),
             "host_seconds": round(self.host.seconds, 2),
             "round_trips": self.host.round_trips,
+            **({DOCKER_WAITS: trouble} if trouble else {}),
         }
         return report
 

@@ -74,7 +74,7 @@ def test_the_next_run_goes_on(row):
 def test_nothing_to_do_takes_one_connection_and_three_round_trips_at_most(row):
     done, records, connections = row.run("00", "02", "03", "04", device=row.server.device)
     assert done.code == 0, done.out
-    assert connections == 1
+    assert connections == 1, row.relay.callers
     trips = {name: list(r.reports())[-1]["round_trips"] for name, r in records.items()}
     assert list(trips.values()) == [3, 2, 2, 2]  # the facts are those of the first
     for record in records.values():
@@ -87,7 +87,7 @@ def test_drift_takes_one_connection(row):
     before = row.relay.connections
     done = row.operator.call(sys.executable, "-m", "cyberhubs_lib", "drift", "--host", row.host)
     assert done.code == 0, done.out
-    assert row.relay.connections == before + 1
+    assert row.relay.connections == before + 1, (row.relay.callers[before:], done.out)
 
 
 def test_after_a_restart_of_the_host_the_row_goes_on(row):
@@ -117,7 +117,7 @@ def test_a_connection_that_broke_in_between_is_made_again(row, in_process):
     assert second.host.log is not first.host.log
     row.relay.drop()
     assert start("04_install_docker", host=row.host).host.facts.user == "debian"
-    assert row.relay.connections == before + 1
+    assert row.relay.connections == before + 1, row.relay.callers[before:]
 
 
 def test_another_login_is_another_connection(row, in_process):

@@ -35,6 +35,7 @@ class Relay:
         self.delay = delay_ms / 1000
         self.port = port  # 0 until started: any free one
         self.connections = 0  # accepted so far
+        self.callers: list[str] = []  # how each of them began: ssh says its name and version
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -127,7 +128,9 @@ class Relay:
             sock = each.get_extra_info("socket")
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            await asyncio.gather(
+                self._pump(reader, far_writer, self.callers), self._pump(far_reader, writer)
+            )
         except asyncio.CancelledError:
             pass  # the relay ends: nobody waits for this task
         finally:
@@ -135,7 +138,12 @@ class Relay:
             for each in pair:
                 each.close()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        callers: list[str] | None = None,
+    ) -> None:
         """Each piece leaves `delay` after it came: reading goes on meanwhile, as on a long wire."""
         wire: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=1000)
         sender = asyncio.create_task(self._send(wire, writer))
@@ -143,6 +151,9 @@ class Relay:
         try:
             while data and not sender.done():
                 data = await reader.read(65536)
+                if callers is not None:
+                    callers.append(data[:60].decode(errors="replace"))
+                    callers = None
                 await wire.put((self._loop.time() + self.delay, data))
             await sender
         except OSError:

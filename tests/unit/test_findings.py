@@ -23,10 +23,10 @@ OK = Row("hostname", "set")
 def dry(tmp_path):
     """A function that writes the record of a dry run: rows before, of a step, and of the proof."""
 
-    def dry(name, before=(), step=(), proof=()):
+    def dry(name, before=(), step=(), proof=(), **more):
         plan = Report("Packages", list(step), meta={"dry_run": True})
         applied = Report("Packages", list(step), meta={"dry_run": True}, aside="dry run")
-        first = Report("Requirements", list(before), meta={"dry_run": True})
+        first = Report("Requirements", list(before), meta={"dry_run": True, **more})
         reports = [first, plan, applied, Report("Verify", list(proof), meta={"dry_run": True})]
         outputs = [new_output("display_data", r.bundle(), metadata=r.metadata()) for r in reports]
         file = tmp_path / f"20260101T000000Z_{name}.ipynb"
@@ -87,9 +87,22 @@ def test_the_exit_code_says_what_there_is_to_do(
     assert main(["run", "02", "-p", "dry_run", "true"]) == up
     assert ("nothing was changed: all as wanted" in capsys.readouterr().out) == (up == 0)
     monkeypatch.setattr(drift, "run", lambda name, parameters, kernel: record)
-    report, code = drift.drift(["02_prepare_os"], {})
+    report, code = drift.drift(["02_prepare_os"], {}, print)
     assert code == of_drift
     assert len(report.rows) == max(1, len([r for r in [*step, *proof] if r.status != "ok"]))
+
+
+def test_what_docker_waits_for_is_said_at_once_and_once(dry, monkeypatch):
+    record = dry("02_prepare_os", [OK], docker_waits="the data disk is not there")
+    heard = []
+
+    def run(name, parameters, kernel):
+        assert heard == ([] if name == "02_prepare_os" else ["Docker: the data disk is not there"])
+        return record
+
+    monkeypatch.setattr(drift, "run", run)
+    drift.drift(["02_prepare_os", "03_prepare_storage", "04_install_docker"], {}, heard.append)
+    assert heard == ["Docker: the data disk is not there"]
 
 
 def test_what_was_found_before_a_run_that_stopped_is_told(dry, monkeypatch, capsys):
