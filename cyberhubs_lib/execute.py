@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import queue
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +23,9 @@ from .errors import RunFailed
 
 # names, outputs, history; counts from 1 again. The name of the new record comes instead.
 FORGET = "__import__('os').environ[{!r}] = {!r}; get_ipython().reset(new_session=True)"
-FORGET_SECONDS = 10
+FORGET_SECONDS = (
+    60  # of a process that lives: a machine whose disks are busy stands still for a while
+)
 
 
 class Kernel:
@@ -116,16 +120,20 @@ class _Manager(AsyncKernelManager):
 
     def forgets(self, out: Path) -> bool:
         """Make the process forget a notebook, for that of another record; False if it is dead."""
+        from nbclient.util import run_sync
+
         client = self.blocking_client()
         client.start_channels()
         try:
-            forget = FORGET.format(RECORD, str(out))
-            client.execute(forget, silent=True, reply=True, timeout=FORGET_SECONDS)
-        except TimeoutError:
-            return False
+            asked = client.execute(FORGET.format(RECORD, str(out)), silent=True)
+            end = time.monotonic() + FORGET_SECONDS
+            while run_sync(self.is_alive)() and time.monotonic() < end:
+                with contextlib.suppress(queue.Empty):
+                    if client.get_shell_msg(timeout=0.5)["parent_header"]["msg_id"] == asked:
+                        return True
         finally:
             client.stop_channels()
-        return True
+        return False
 
 
 @contextlib.contextmanager

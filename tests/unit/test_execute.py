@@ -71,10 +71,16 @@ def test_after_one_that_failed_there_is_a_new_process(run, code, said):
     assert run(LOOK)[0] != before
 
 
-def test_a_process_that_was_killed_in_between_is_replaced(run, monkeypatch):
-    monkeypatch.setattr("cyberhubs_lib.execute.FORGET_SECONDS", 0.5)
+def test_a_process_that_was_killed_in_between_is_replaced(run):
     before, *_ = run(LOOK)
     os.kill(int(before), signal.SIGKILL)
+    assert run(LOOK)[0] != before
+
+
+def test_a_process_that_does_not_answer_is_replaced(run, monkeypatch):
+    monkeypatch.setattr("cyberhubs_lib.execute.FORGET_SECONDS", 0.5)
+    before, *_ = run(LOOK)
+    os.kill(int(before), signal.SIGSTOP)
     assert run(LOOK)[0] != before
 
 
