@@ -4,7 +4,8 @@ import pytest
 
 from cyberhubs_lib.cli import main
 from cyberhubs_lib.drift import site_runbooks
-from cyberhubs_lib.machine import hub_machine
+from cyberhubs_lib.host import connect
+from cyberhubs_lib.machine import hub_needs_root
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.sitefile import load_site
 
@@ -34,5 +35,6 @@ def test_a_site_of_this_machine_with_data_on_its_disk_is_prepared_too():
 
 
 def test_only_the_demo_needs_no_root():
-    assert not hub_machine(load_site("demo")).root
-    assert hub_machine(Site(host="localhost")).root
+    here = connect("localhost")
+    assert not hub_needs_root(here, load_site("demo"))
+    assert hub_needs_root(here, Site(host="localhost"))
