@@ -23,9 +23,7 @@ from .errors import RunFailed
 
 # names, outputs, history; counts from 1 again. The name of the new record comes instead.
 FORGET = "__import__('os').environ[{!r}] = {!r}; get_ipython().reset(new_session=True)"
-FORGET_SECONDS = (
-    60  # of a process that lives: a machine whose disks are busy stands still for a while
-)
+FORGET_SECONDS = 60  # of a process that lives: a busy machine may stand still for a while
 
 
 class Kernel:
