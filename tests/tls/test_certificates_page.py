@@ -261,8 +261,8 @@ def test_drift_notices_a_certificate_that_grows_old(own, ca):
         environment={"PEM": pem},
     )
     look = (
-        "import sys; from cyberhubs_lib.drift import drift; report, code ="
-        f" drift(['07_certificates'], {{'site': {str(page.file)!r}}}); print(report); sys.exit(code)"
+        "import sys; from cyberhubs_lib.drift import drift; report, code = drift("
+        f"['07_certificates'], {{'site': {str(page.file)!r}}}, print); print(report); sys.exit(code)"
     )
     done = page.operator.call(sys.executable, "-c", look)
     assert done.code == 2, done.out
