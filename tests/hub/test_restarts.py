@@ -1,12 +1,14 @@
 """Restarts of the services, and deaths of users' servers: what somebody at work notices of them."""
 
 import contextlib
+import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+import websocket
 from at_work import AtWork, cookies
 from browser import page_of
 from changing_lists import runs
@@ -91,6 +93,49 @@ def answers(web, url, **more):
         return web.get(url, **more).is_success
     except httpx.HTTPError:
         return False
+
+
+# Three times 200 lines from a thread: the kernel itself is idle. Each begins when a file is there.
+BURSTS = """
+import pathlib, threading, time
+def write():
+    for burst in range(3):
+        while not pathlib.Path(f"begin{burst}").exists():
+            time.sleep(0.01)
+        for line in range(200):
+            print(f"line {burst} {line}", flush=True)
+            time.sleep(0.005)
+threading.Thread(target=write).start()
+"""
+
+
+def test_who_comes_back_gets_all_of_the_output(demo_hub, ben):
+    """Of a kernel that prints while the browser is away, while it connects, and after that."""
+    server, header = f"{demo_hub.url}/user/ben", {"Authorization": f"token {ben.token()}"}
+    kernel = httpx.post(f"{server}/api/kernels", headers=header, timeout=60).raise_for_status()
+    address = f"{server.replace('http', 'ws', 1)}/api/kernels/{kernel.json()['id']}/channels"
+
+    def connection():
+        # by this name jupyter_server knows that it is the same browser
+        return websocket.create_connection(f"{address}?session_id=one", header=header, timeout=60)
+
+    socket = connection()
+    asked = {"msg_id": "begin", "msg_type": "execute_request", "session": "one", "version": "5.4"}
+    content = {"code": BURSTS, "silent": False}
+    message = {"header": asked, "parent_header": {}, "metadata": {}, "content": content}
+    socket.send(json.dumps({**message, "channel": "shell"}))
+    while json.loads(socket.recv())["msg_type"] != "execute_reply":
+        pass
+    for burst in range(3):
+        socket.close()  # nothing is on its way
+        demo_hub.user_container("ben").exec_run(["touch", f"/home/user/begin{burst}"])
+        time.sleep(0.2)
+        socket, heard = connection(), ""
+        while f"line {burst} 199\n" not in heard:
+            said = json.loads(socket.recv())
+            heard += said["content"]["text"] if said["msg_type"] == "stream" else ""
+        assert heard.splitlines() == [f"line {burst} {line}" for line in range(200)]
+    socket.close()
 
 
 def test_while_the_hub_is_away(demo_hub, ben):

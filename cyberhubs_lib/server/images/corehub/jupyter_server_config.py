@@ -1,10 +1,12 @@
 """Every user's server: who may come in, what it shows of the home, and that a full one does no harm."""
 
+import asyncio
 import os
 import sqlite3
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_data_dir
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyterhub.services.auth import HubOAuth, _ExpiringDict
 from jupyterhub.singleuser import extension
 from nbformat.sign import SQLiteSignatureStore
@@ -39,6 +41,21 @@ class Visitors(HubOAuth):
 extension.HubOAuth = Visitors  # there is no setting for it
 
 
+class Connection(ZMQChannelsWebsocketConnection):
+    """A browser's connection to a kernel, which loses no output when it comes back."""
+
+    def nudge(self):
+        """Wait until new channels to the kernel carry messages; those that were kept do so already.
+
+        jupyter_server 2.21 tries these too, if the kernel seems idle, and drops what it hears first.
+        """
+        if not self.channels["iopub"].receiving():  # into the buffer for whoever comes back
+            return super().nudge()
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
 class Signatures(SQLiteSignatureStore):
     """Which notebooks the user trusts, kept in the home as ever.
 
@@ -63,6 +80,7 @@ class Signatures(SQLiteSignatureStore):
 
 
 c = get_config()  # noqa: F821  Jupyter provides it
+c.ServerApp.kernel_websocket_connection_class = Connection
 c.NotebookNotary.store_factory = lambda: Signatures(
     str(Path(jupyter_data_dir(), "nbsignatures.db"))
 )
