@@ -15,14 +15,27 @@ from docker.models.containers import Container
 from playwright.sync_api import Page
 
 FILE = "work.ipynb"
-# a line a second; how many there are by now is in a file on the server
+# a line a second; when each was printed is in a file on the server
 PRINT = """\
-import itertools, pathlib, time
+import itertools, time
 for n in itertools.count():
-    print("line", n, flush=True)
-    pathlib.Path("printed").write_text(str(n))
+    with open("printed", "a" if n else "w") as file:
+        print("line", n, flush=True)
+        print(time.time(), file=file)
     time.sleep(1)"""
 SHELL = "for n in $(seq 0 9999); do echo line $n; echo $n > typed; sleep 1; done\n"
+# when the connections to kernels ended
+CUTS = """
+window.cuts = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...given) {
+    super(...given);
+    this.addEventListener("open", () => this.addEventListener("close", () => {
+      if (this.url.includes("/channels")) window.cuts.push(Date.now() / 1000);
+    }));
+  }
+};
+"""
 # every dialog that JupyterLab shows, also one that closes by itself
 WATCH = """
 window.dialogs = [];
@@ -68,6 +81,7 @@ class AtWork:
         httpx.put(f"{lab}/api/contents/{FILE}", json=content, headers=headers,
                   timeout=60).raise_for_status()  # fmt: skip
         page.on("websocket", self._listen)
+        page.add_init_script(CUTS)
         visit(page, f"{lab}/lab/tree/{FILE}?reset")  # nothing else is open
         drawn(page, ".jp-NotebookPanel .jp-Cell")
         self.notebook = Notebook(page)
@@ -120,11 +134,26 @@ class AtWork:
         assert code == 0, out
         return str(out.decode())
 
-    def lost(self) -> list[int]:
+    def missing(self) -> list[int]:
         """Lines that the cell has printed and nobody sees."""
-        printed = int(self.on_server("printed") or 0)
+        printed = len(self.printed()) - 1
         self.page.wait_for_timeout(500)
         return sorted(set(range(printed)) - self.shown())
+
+    def lost(self) -> list[int]:
+        """Those of them that were not on their way when a connection ended: one for each end.
+
+        Nobody confirms output: what has left the server and not reached the browser is gone.
+        """
+        missing, printed = self.missing(), self.printed()
+        for cut in self.page.evaluate("window.cuts"):
+            on_its_way = [n for n in missing if abs(printed[n] - cut) < 1]
+            missing = [n for n in missing if n not in on_its_way[:1]]
+        return missing
+
+    def printed(self) -> list[float]:
+        """When each line of the cell was."""
+        return [float(moment) for moment in self.on_server("printed").split()]
 
     def terminal_lost(self) -> list[int]:
         """Lines that the shell has printed and the terminal did not get."""
@@ -134,7 +163,7 @@ class AtWork:
 
     def goes_on(self, seconds: float = 180) -> float:
         """Wait until what is printed from now on arrives in both; seconds that it took."""
-        cell, shell = int(self.on_server("printed") or 0) + 1, int(self.on_server("typed") or 0) + 1
+        cell, shell = len(self.printed()), int(self.on_server("typed") or 0) + 1
         return self.until(lambda: cell in self.shown() and shell in self.typed_lines(), seconds)
 
     def save(self) -> str:

@@ -108,7 +108,7 @@ def restart(trial: Trial, browser: Browser, service: str) -> None:
             page.wait_for_timeout(15_000)
         row(
             service,
-            len(work.lost()),
+            len(work.missing()),
             len(work.terminal_lost()),
             back,
             lost(server),
