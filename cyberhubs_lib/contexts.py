@@ -31,9 +31,14 @@ class Context:
     below: str = ""
 
     @property
-    def tag(self) -> str:
-        """cyberhubs/NAME:VERSION."""
+    def title(self) -> str:
+        """cyberhubs/NAME:VERSION, as people and site files call it."""
         return f"cyberhubs/{self.name}:{VERSION}"
+
+    @property
+    def tag(self) -> str:
+        """cyberhubs/NAME:VERSION-DIGEST, as engines know it: two sites' images both stay on one."""
+        return f"{self.title}-{self.digest}"
 
     @property
     def digest(self) -> str:
@@ -69,9 +74,15 @@ def context(name: str, site: Site) -> Context:
     return Context(name, tuple(sorted(files.items())), below)
 
 
-def ours(tag: str) -> str:
-    """The name of our image behind a tag, or "" if it is somebody else's."""
+def ours(image: str) -> str:
+    """The name of our image that a menu calls so, or "" if it is somebody else's."""
     for name in OURS:
-        if tag == f"cyberhubs/{name}:{VERSION}":
+        if image == f"cyberhubs/{name}:{VERSION}":
             return name
     return ""
+
+
+def reference(image: str, site: Site) -> str:
+    """What an engine knows an image of the menu by: for ours, the tag of this site's own."""
+    name = ours(image)
+    return context(name, site).tag if name else image

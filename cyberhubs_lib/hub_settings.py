@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .contexts import reference
 from .facts import Facts
 from .site import Site
 from .site_limits import in_bytes
@@ -52,7 +53,9 @@ def hub_settings(site: Site, facts: Facts) -> dict[str, object]:
             "tmp": in_bytes(site.isolation.tmp),
         },
         "culling": site.culling.model_dump(),
-        "menu": [choice.model_dump() for choice in site.menu],
+        "menu": [
+            {**choice.model_dump(), "tag": reference(choice.image, site)} for choice in site.menu
+        ],
         "docs": None
         if site.docs.readers == "nobody"
         else {"path": "/srv/docs", "for": site.docs.readers},
@@ -69,7 +72,7 @@ def broker_settings(site: Site, facts: Facts) -> dict[str, object]:
         "variables": _variables(site),
         "read_only": site.isolation.read_only,
         "tmp": in_bytes(site.isolation.tmp),
-        "images": sorted({choice.image for choice in site.menu}),
+        "images": sorted({reference(choice.image, site) for choice in site.menu}),
         "uid": site.uid,
         "gid": site.gid,
         "memory": in_bytes(site.limits.memory),

@@ -42,7 +42,15 @@ def debootstrap(suite: str, image: str) -> str:
     return DEBOOTSTRAP.replace("SUITE", suite).replace("IMAGE", image)
 
 
-def pull(client: docker.DockerClient, name: str, tell: Callable[[str], None]) -> None:
+NO_WAY = (
+    "check the name; without a way to the registry set images.source to `build` or `copy` in the"
+    " site file"
+)
+
+
+def pull(
+    client: docker.DockerClient, name: str, tell: Callable[[str], None], todo: str = NO_WAY
+) -> None:
     """Pull an image by its tag or digest. Raises PreconditionFailed."""
     tell(f"pulling {name}")
     try:
@@ -51,11 +59,7 @@ def pull(client: docker.DockerClient, name: str, tell: Callable[[str], None]) ->
         raise PreconditionFailed(
             f"{name} cannot be pulled: {_said(error)}",
             expected="a registry that has it and lets this host in",
-            todo=advice(
-                _said(error),
-                "check the name; without a way to the registry set images.source to `build`"
-                " or `copy` in the site file",
-            ),
+            todo=advice(_said(error), todo),
         ) from None
 
 
@@ -99,10 +103,10 @@ def build(
             text = str(line.get("stream", "")).rstrip()
             said += [text] if text else []
             if text.startswith("Step "):
-                tell(f"{context.tag}: {text[:90]}")
+                tell(f"{context.title}: {text[:90]}")
     except (BuildError, APIError) as error:
         raise CommandFailed(
-            f"{context.tag} cannot be built: {_said(error)}",
+            f"{context.title} cannot be built: {_said(error)}",
             expected="a build to its end",
             todo=advice(
                 f"{error} {said[-15:]}",

@@ -11,6 +11,7 @@ from websocket import WebSocketException
 
 from .cell import run_cell
 from .check_server import NoServer, ServerLog, check_server
+from .contexts import reference
 from .facts import Facts
 from .host import Host, failed
 from .proven import keep, recall
@@ -50,7 +51,7 @@ def _token(hexadecimal: str) -> str:
 
 def depends(site: Site, home: str) -> str:
     """Shell text: the settings, the images, and which containers run since when, on which engine."""
-    images = sorted({choice.image for choice in site.menu})
+    images = sorted({reference(choice.image, site) for choice in site.menu})
     return (
         sh("cat {} /proc/sys/kernel/random/boot_id && ", f"{home}/.env")
         + "docker version -f '{{.Server.Version}}' && { stat -c %Y /run/docker.pid || :; } && "

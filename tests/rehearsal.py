@@ -19,6 +19,7 @@ from terminal import Operator
 from testhost.testhost import TestHost
 
 from cyberhubs_lib.change import operator
+from cyberhubs_lib.site import Site
 from cyberhubs_lib.table import RUNBOOKS, path
 
 SITE = """\
@@ -36,6 +37,9 @@ limits: {{disk: 1G}}
 images: {{source: copy}}
 ca_certificates: [/usr/local/share/ca-certificates/*.crt]
 """
+
+# What of it is in the images.
+OF_IMAGES = Site(ca_certificates=["/usr/local/share/ca-certificates/*.crt"])
 
 # In order, but 07 once the hub runs: with its own authority it has nothing to prepare, and its page
 # shows the certificate that is served.

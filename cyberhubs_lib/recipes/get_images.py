@@ -7,7 +7,7 @@ import re
 
 from ..answers import number
 from ..check import Check
-from ..contexts import context, ours
+from ..contexts import context, ours, reference
 from ..facts import Facts
 from ..params import Params
 from ..proven import keep, recall
@@ -43,9 +43,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             ],
         },
         checks=[
-            Check(f"{tag} runs", _once(tag, site.directory(facts.home), params), _home,
+            Check(f"{image} runs", _once(image, site, facts, params), _home,
                   "a home that can be written", "build or pull it again")
-            for tag in wanted if ours(tag)
+            for image in wanted if ours(image)
         ],
     )  # fmt: skip
 
@@ -83,9 +83,10 @@ def _runs(tag: str) -> str:
     )  # fmt: skip
 
 
-def _once(tag: str, home: str, params: Params) -> str:
+def _once(image: str, site: Site, facts: Facts, params: Params) -> str:
     """The same, unless it was seen to run on this engine already; a dry run notes nothing."""
-    name = "image-" + re.sub(r"[^a-z0-9.]+", "-", tag)
+    home, tag = site.directory(facts.home), reference(image, site)
+    name = "image-" + re.sub(r"[^a-z0-9.]+", "-", image)
     depends = sh("docker image inspect -f {} {}", "{{.Id}}", tag) + sh(
         " && docker version -f {} && cat /etc/machine-id && echo {}",
         "{{.Server.Version}}", _runs(tag),

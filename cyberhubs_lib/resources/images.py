@@ -11,7 +11,6 @@ from docker.errors import DockerException, ImageNotFound
 from ..answers import matching
 from ..contexts import LABEL, Context
 from ..engine import engine
-from ..errors import PreconditionFailed
 from ..host import Host, connect
 from ..image_sources import bottom, build, pull
 from ..shell import sh
@@ -68,6 +67,11 @@ class _Ours(_Image):
 
     context: Context
 
+    @property
+    def label(self) -> str:  # type: ignore[override]
+        """Its digest is told apart, as what is found and wanted."""
+        return f"image {self.context.title}"
+
     def tag(self) -> str:
         """Ours."""
         return self.context.tag
@@ -114,6 +118,12 @@ class Pulled(_Image):
         pull(client, self.name, tell)
 
 
+NOT_PUSHED = (
+    "build the images with this version of the project and this site file, and push them; the book's"
+    " page Images says how"
+)
+
+
 @dataclass(frozen=True)
 class Published(_Ours):
     """Pulled from the registry to which the group has pushed it."""
@@ -121,17 +131,9 @@ class Published(_Ours):
     registry: str
 
     def bring(self, host: Host, client: docker.DockerClient, tell: Callable[[str], None]) -> None:
-        """Pull, and give it our name. Raises PreconditionFailed if it is another one."""
+        """Pull, and give it our name. Raises PreconditionFailed if the registry has only others."""
         there = f"{self.registry}/{self.tag().partition('/')[2]}"
-        pull(client, there, tell)
-        found = _digest(client, there)
-        if found != self.context.digest:
-            raise PreconditionFailed(
-                f"{there} is built from other files ({found or 'none of ours'})",
-                expected=f"the recipe {self.context.digest} of this project and site file",
-                todo="build the images with both and push them once more; the book's page Images"
-                " says how",
-            )
+        pull(client, there, tell, NOT_PUSHED)
         client.images.get(there).tag(self.tag())
 
 
@@ -146,7 +148,7 @@ class Copied(Built):
         with engine(here) as source:
             if _digest(source, self.tag()) != self.context.digest:
                 Built.bring(self, here, source, tell)
-            tell(f"copying {self.tag()}")
+            tell(f"copying {self.context.title}")
             for line in client.api.load_image(source.images.get(self.tag()).save(named=self.tag())):
                 if "error" in line:
                     raise DockerException(line["error"])

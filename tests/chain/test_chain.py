@@ -30,12 +30,12 @@ from cyberhubs_lib import start
 from cyberhubs_lib.cell import run_cell
 from cyberhubs_lib.certificate_checks import ROOT
 from cyberhubs_lib.check_server import check_server
+from cyberhubs_lib.contexts import context
 from cyberhubs_lib.engine import engine
 from cyberhubs_lib.errors import HostBusy, HostChanged
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
 from cyberhubs_lib.proof import log_in as status_of_login
 from cyberhubs_lib.served import trust
-from cyberhubs_lib.site_images import VERSION
 from cyberhubs_lib.site_types import CHECK_USER
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.table import RUNBOOKS
@@ -45,7 +45,9 @@ READABLE = "find / -xdev -type f -perm -o=r -size -2M ! -path '/proc/*' ! -path 
 HUB = [name for name, entry in RUNBOOKS.items() if entry.root == "remote"]
 NO_FILES = "07_certificates"  # the front door's own authority makes what it needs
 HOME = "/opt/cyberhubs/rehearsal"
-BASE, EDGE = f"cyberhubs/base:{VERSION}", f"cyberhubs/edge:{VERSION}"
+CONTEXTS = [context(name, rehearsal.OF_IMAGES) for name in ("base", "edge")]
+BASE, EDGE = (found.tag for found in CONTEXTS)
+BASE_ROW, EDGE_ROW = (f"image {found.title}" for found in CONTEXTS)
 # How it is known that a runbook is in the middle of its work: one image of some, not all services.
 MIDDLE = {
     "08_get_images": f"docker image inspect {BASE}",
@@ -230,8 +232,8 @@ TAMPER = [
     ("06_configure_hub", "rm broker/shape.py access/blocked_users; chmod 600 Caddyfile",
      [f"file {HOME}/access/blocked_users", f"file {HOME}/Caddyfile",
       f"file {HOME}/broker/shape.py"]),
-    ("08_get_images", f"docker rmi -f {BASE}", [f"image {BASE}"]),
-    ("08_get_images", f"docker tag {BASE} {EDGE}", [f"image {EDGE}"]),  # of another recipe
+    ("08_get_images", f"docker rmi -f {BASE}", [BASE_ROW]),
+    ("08_get_images", f"docker tag {BASE} {EDGE}", [EDGE_ROW]),  # of another recipe
     ("09_launch_hub", "docker stop -t 1 cyberhubs-rehearsal-caddy-1", ["service caddy"]),
     ("09_launch_hub", "docker rm -f cyberhubs-rehearsal-hub-1", ["service hub"]),
     ("09_launch_hub", "sleep 1; touch secrets/proxy_token",  # younger than the containers

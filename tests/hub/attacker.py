@@ -8,13 +8,16 @@ import sys
 from docker.errors import NotFound
 from trial import PROJECT
 
+from cyberhubs_lib.contexts import context
 from cyberhubs_lib.rendered import SERVER
+from cyberhubs_lib.sitefile import load_site
 
 sys.path.insert(0, str(SERVER / "broker"))
 import shape
 
 PREFIX = f"{PROJECT}-user-"
 USERS = f"{PROJECT}_user-"  # their networks
+COREHUB = context("corehub", load_site("demo")).tag
 VICTIM = f"{PROJECT}-victim"  # a container of somebody else on this machine
 ENV = ["JUPYTERHUB_API_TOKEN=s3cret-s3cret", "JUPYTERHUB_USER=eve"]
 
@@ -79,7 +82,7 @@ class Attacker:
         names += [volume["Name"] for volume in api.volumes()["Volumes"]]
         seen["networks and volumes"] = sorted(name for name in names if name.startswith(ours))
         tags = [tag for image in api.images() for tag in image["RepoTags"] or []]
-        seen["images"] = [tag for tag in tags if tag.startswith(("evil", "cyberhubs/corehub"))]
+        seen["images"] = [tag for tag in tags if tag.startswith(("evil", COREHUB))]
         with contextlib.suppress(NotFound):
             api.get_archive(VICTIM, "/etc/evil")
             seen["written"] = True

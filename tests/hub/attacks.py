@@ -4,12 +4,13 @@ import io
 import json
 import tarfile
 
-from attacker import PREFIX, USERS, VICTIM, create
+from attacker import COREHUB, PREFIX, USERS, VICTIM, create
 from trial import PROJECT
 
-from cyberhubs_lib.site_images import VERSION
+from cyberhubs_lib.contexts import context
+from cyberhubs_lib.sitefile import load_site
 
-HUB_IMAGE = f"cyberhubs/hub:{VERSION}"  # on the server, but not in the menu
+HUB_IMAGE = context("hub", load_site("demo")).tag  # on the server, but not in the menu
 DELETE = "?v=True&link=False&force=False"
 
 HOST = "HostConfig."
@@ -115,7 +116,7 @@ CALLS = [
     (123, "POST", "/images/create?fromImage=evil&tag=1", b""),
     (124, "POST", "/images/load", TAR),
     (125, "POST", f"/images/{HUB_IMAGE}/tag?repo=evil", b""),
-    (126, "DELETE", f"/images/cyberhubs/corehub:{VERSION}", b""),
+    (126, "DELETE", f"/images/{COREHUB}", b""),
     (127, "GET", f"/images/{HUB_IMAGE}/json", b""),
     (128, "POST", "/volumes/create", {"Name": "evil", "DriverOpts": {
         "type": "none", "o": "bind", "device": "/"}}),

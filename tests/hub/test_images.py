@@ -1,6 +1,8 @@
 """Images: pulled from a real registry, built, and what is said when that fails."""
 
 import contextlib
+import re
+import subprocess
 import time
 
 import docker
@@ -14,11 +16,12 @@ from cyberhubs_lib.host import connect
 from cyberhubs_lib.image_sources import bottom, build
 from cyberhubs_lib.plan import Plan
 from cyberhubs_lib.resources.images import Built, Published, Pulled
-from cyberhubs_lib.site_images import VERSION
+from cyberhubs_lib.site import REPOSITORY
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.state import look
 
 REGISTRY = "cyberhubs-test-registry"
+FROM = b"ARG BASE\nFROM ${BASE}\n"
 DOCKERFILE = b"""ARG BASE
 FROM ${BASE}
 RUN apt-get update && apt-get install -y --no-install-recommends docker-registry && apt-get clean
@@ -50,14 +53,10 @@ def base(client, host):
 @pytest.fixture(scope="module")
 def registry(client, base):
     """Debian's registry in a container, on a free port of this machine."""
-    build(
-        client,
-        Context("test-registry", (("Dockerfile", DOCKERFILE), ("config.yml", CONFIG))),
-        base,
-        lambda text: None,
-    )
+    recipe = Context("test-registry", (("Dockerfile", DOCKERFILE), ("config.yml", CONFIG)))
+    build(client, recipe, base, lambda text: None)
     container = client.containers.run(
-        "cyberhubs/test-registry:0.1.0", name=REGISTRY, detach=True,
+        recipe.tag, name=REGISTRY, detach=True,
         ports={"5000/tcp": ("127.0.0.1", None)},
     )  # fmt: skip
     try:
@@ -87,29 +86,51 @@ def test_pull_then_nothing_to_do(client, host, base, registry):
     client.images.remove(name)
 
 
+def pushing():
+    """The commands of the book's page."""
+    page = (REPOSITORY / "book" / "images.md").read_text()
+    (command,) = re.findall(r"```sh\n(.*?)```", page, re.S)
+    return command
+
+
 def test_our_own_from_a_registry_of_the_group(client, host, base, registry):
-    """Pushed by somebody who built it; one that was built from other files is refused."""
-    mine = Context("test-published", (("Dockerfile", b"ARG BASE\nFROM ${BASE}\nRUN echo 1\n"),))
-    other = Context("test-published", (("Dockerfile", b"ARG BASE\nFROM ${BASE}\nRUN echo 2\n"),))
-    there = f"{registry}/group/test-published"
+    """Pushed as the book says; one that is built from other files is not there."""
+    mine = Context("test-published", (("Dockerfile", FROM + b"RUN echo 1\n"),))
+    other = Context("test-published", (("Dockerfile", FROM + b"RUN echo 2\n"),))
     build(client, mine, base, lambda text: None)
-    client.images.get(mine.tag).tag(f"{there}:{VERSION}")
-    said = client.images.push(there, tag=VERSION)
-    assert "error" not in said, said
+    commands = pushing().replace("ghcr.io/institute", f"{registry}/group")
+    commands = commands.replace("'cyberhubs/*'", "'cyberhubs/test-published*'")
+    pushed = subprocess.run(["sh", "-e", "-c", commands], capture_output=True, text=True)
+    assert pushed.returncode == 0, pushed.stderr
+    there = f"{registry}/group/{mine.tag.partition('/')[2]}"
     client.images.remove(mine.tag)
-    client.images.remove(f"{there}:{VERSION}")
+    client.images.remove(there)
 
     def plan(context):
         image = Published(context, f"{registry}/group")
         return Plan("images", host, [image], look(host, [image]))
 
-    with pytest.raises(PreconditionFailed, match=f"built from other files .{mine.digest}"):
+    with pytest.raises(PreconditionFailed, match=f"{other.digest} cannot be pulled") as refused:
         plan(other).apply()
+    assert "push them" in refused.value.todo
     assert plan(mine).apply().rows[0].status == "changed"
     assert client.images.get(mine.tag).labels[LABEL] == mine.digest
     assert plan(mine).pending == []
     client.images.remove(mine.tag)
-    client.images.remove(f"{there}:{VERSION}")
+    client.images.remove(there)
+
+
+def test_images_of_two_sites_both_stay(client, host, base):
+    """With other certificate authorities they differ: each finds its own, as if alone."""
+    two = [
+        Built(Context("test-two", (("Dockerfile", FROM), ("ca/x.crt", authority))), base)
+        for authority in (b"one", b"two")
+    ]
+    for image in two:
+        assert Plan("base", host, [image], look(host, [image])).apply().rows[0].status == "changed"
+    for image in two:
+        assert Plan("base", host, [image], look(host, [image])).pending == []
+        client.images.remove(image.tag())
 
 
 def test_an_image_that_no_registry_has(host, registry):
@@ -120,9 +141,7 @@ def test_an_image_that_no_registry_has(host, registry):
 
 
 def test_a_build_that_fails_shows_its_last_lines(client, base):
-    broken = Context(
-        "test-broken", (("Dockerfile", b"ARG BASE\nFROM ${BASE}\nRUN echo oh; exit 3\n"),)
-    )
+    broken = Context("test-broken", (("Dockerfile", FROM + b"RUN echo oh; exit 3\n"),))
     with pytest.raises(CommandFailed, match="cannot be built") as error:
         build(client, broken, base, lambda text: None)
     assert "oh" in error.value.evidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import ssl
@@ -13,10 +14,11 @@ from pathlib import Path
 import docker
 import websocket
 from cryptography import x509
+from docker.errors import ImageNotFound
 from pebble import KEY, KEY_ID, Pebble
 
 from cyberhubs_lib.compose import compose
-from cyberhubs_lib.contexts import LABEL, context
+from cyberhubs_lib.contexts import context
 from cyberhubs_lib.engine import engine
 from cyberhubs_lib.facts import Facts
 from cyberhubs_lib.host import connect
@@ -29,6 +31,7 @@ from cyberhubs_lib.site import Site
 from cyberhubs_lib.sitefile import load_site
 
 NAME = "hub.test"
+IMAGES = ("edge", "hub", "compose")  # the last where this machine has none of its own
 
 # In the place of JupyterHub's proxy: a page, a websocket that says what it hears, an upload.
 BEHIND = """
@@ -45,14 +48,15 @@ tornado.ioloop.IOLoop.current().start()
 """
 
 
-def image(name: str) -> None:
-    """One of our images, as this repository makes it for the demo."""
-    here, site = connect("localhost"), load_site("demo")
-    wanted = context(name, site)
+def image(name: str, site: Site) -> str:
+    """The demo's image, under the tag of this site's own: they differ by authorities alone."""
+    here, demo = connect("localhost"), load_site("demo")
+    wanted, tag = context(name, demo), context(name, site).tag
     with engine(here) as client:
-        found = client.images.list(wanted.tag)
-        if not found or found[0].labels.get(LABEL) != wanted.digest:
-            Built(wanted, context("base", site).tag).bring(here, client, print)
+        if not client.images.list(wanted.tag):
+            Built(wanted, context("base", demo).tag).bring(here, client, print)
+        client.images.get(wanted.tag).tag(tag)
+    return tag
 
 
 class FrontDoor:
@@ -104,9 +108,8 @@ class FrontDoor:
 
     def up(self, *neighbours: tuple[object, str]) -> None:
         """Start it, with these containers under these names on its network."""
-        image("edge")
-        if not self.facts.compose:
-            image("compose")
+        for name in IMAGES if not self.facts.compose else IMAGES[:2]:
+            image(name, self.site)
         self.write()
         self.compose("create --quiet-pull caddy")
         label = {"label": f"com.docker.compose.project={self.site.project}"}
@@ -138,6 +141,11 @@ class FrontDoor:
                 network.remove()
             for volume in self.engine.volumes.list(filters={"label": label}):
                 volume.remove()
+        for name in IMAGES:
+            tag = context(name, self.site).tag
+            if tag != context(name, load_site("demo")).tag:
+                with contextlib.suppress(ImageNotFound):
+                    self.engine.images.remove(tag)
 
     # -- as somebody outside ------------------------------------------------------------------------
 

@@ -44,8 +44,7 @@ def server(_alone, operator):
         operator.knows(made)
         code, out = made.sh(INSTALL)
         assert code == 0, out[-2000:]
-        image("edge")
-        edge = context("edge", load_site("demo")).tag
+        edge = image("edge", load_site("demo"))
         bring = f"docker save {edge} | docker exec -i {made.container.name} docker load"
         subprocess.run(["sh", "-c", bring], check=True, capture_output=True)
         yield made
@@ -96,6 +95,10 @@ class Page:
     def start(self) -> None:
         """The front door alone: all else has no part in this."""
         answers = waiting(load_site(str(self.file)).project, 60, "wait_for caddy")
+        edge = [
+            context("edge", site).tag for site in (load_site("demo"), load_site(str(self.file)))
+        ]
+        assert self.server.sh(f"docker tag {' '.join(edge)}")[0] == 0
         up = f"cd {HOME} && docker compose up -d --no-deps caddy 2>&1 && {answers}"
         code, out = self.server.sh(up)
         assert code == 0, out

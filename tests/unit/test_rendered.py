@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from cyberhubs_lib.contexts import IMAGES, OFFICIAL, OURS, context
 from cyberhubs_lib.facts import parse_facts
 from cyberhubs_lib.front_door import bind_address
-from cyberhubs_lib.hub_settings import data_root
+from cyberhubs_lib.hub_settings import broker_settings, data_root, hub_settings
 from cyberhubs_lib.recipes.launch_hub import _port
 from cyberhubs_lib.rendered import SERVER, files, settings_of
 from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_certificate import NEAR
+from cyberhubs_lib.site_images import Choice
 from cyberhubs_lib.site_isolation import Isolation
 from cyberhubs_lib.sitefile import load_site
 
@@ -189,6 +190,22 @@ def test_an_image_is_anew_when_its_files_or_authorities_change(tmp_path):
     assert context("hub", plain).digest == context("hub", Site()).digest
     assert context("hub", plain).digest != context("hub", other).digest
     assert context("hub", plain).tar().read() == context("hub", plain).tar().read()
+
+
+def test_sites_with_other_authorities_have_images_of_their_own(tmp_path):
+    """One engine may hold both; the menu calls them the same."""
+    (tmp_path / "a.crt").write_text("x")
+    corehub, foreign = Choice(title="a"), Choice(title="b", image="quay.io/jupyter/base:1")
+    sites = [Site(menu=[corehub, foreign], ca_certificates=c) for c in ([], [f"{tmp_path}/*.crt"])]
+    tags = [context("corehub", site).tag for site in sites]
+    assert len(set(tags)) == 2
+    for site, tag in zip(sites, tags, strict=True):
+        assert f"HUB_IMAGE={context('hub', site).tag}" in files(site, FACTS)[".env"].decode()
+        assert broker_settings(site, FACTS)["images"] == sorted([tag, foreign.image])
+        menu = hub_settings(site, FACTS)["menu"]
+        assert [(e["image"], e["tag"]) for e in menu] == [
+            (corehub.image, tag), (foreign.image, foreign.image)
+        ]  # fmt: skip
 
 
 def test_a_port_that_somebody_has_is_told_from_a_free_one():

@@ -88,7 +88,7 @@ class HubSpawner(DockerSpawner):
         self.stop_if_too_often()
         entry = choose(settings["menu"], self.user_options.get("title"))
         self.user_options = {"title": entry["title"]}  # DockerSpawner would obey an `image` in it
-        self.image = entry["image"]
+        self.image = entry["tag"]
         self.default_url = PAGES[entry["interface"]]
         name = self.user.name
         if settings["disk_limit"]:
