@@ -34,9 +34,7 @@ def test_the_login_service_is_away(demo_hub, away):
 def test_a_code_that_is_none(demo_hub):
     web, back = on_the_way(demo_hub, "ben")
     page = web.get(back.replace("code=", "code=none"))
-    said = words(
-        page.text
-    )  # with the page's scripts, whose random tokens may hold any three digits
+    said = words(page.text)
     assert page.status_code in (400, 403), said
     assert "Internal Server Error" not in said
 

@@ -141,8 +141,9 @@ def answers(container: docker.models.containers.Container) -> bool:
 
 
 def words(html: str) -> str:
-    """What somebody reads on a page."""
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    """What somebody reads on a page; scripts hold tokens, in which any number may occur."""
+    shown = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>", " ", html)
+    return " ".join(re.sub(r"<[^>]+>", " ", shown).split())
 
 
 class Person:
