@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pexpect
 import pytest
+from laws import changing, until
 from testhost.relay import Relay
 
 from cyberhubs_lib import start
@@ -20,6 +21,7 @@ from cyberhubs_lib.errors import (
     Unsupported,
 )
 from cyberhubs_lib.host import PASSWORD_VARIABLE, connect
+from cyberhubs_lib.runs import place
 from cyberhubs_lib.site import REPOSITORY
 
 
@@ -264,11 +266,12 @@ def test_connection_lost_in_the_middle_then_run_again(operator, in_process, serv
         path.write_text(path.read_text() + path.read_text().replace(*known))
         host = connect(f"debian@127.0.0.1:{relay.port}")
         assert host.facts.user == "debian"
-        import threading
-
-        threading.Timer(0.5, relay.drop).start()
-        with pytest.raises(ConnectionLost, match="run this runbook again"):
-            host.read("sleep 5")
+        with ThreadPoolExecutor(1) as thread:
+            read = thread.submit(host.read, "sleep 300")
+            until(lambda: server.sh("pgrep -fx 'sleep 300'")[0] == 0)
+            relay.drop()
+            with pytest.raises(ConnectionLost, match="run this runbook again"):
+                read.result(60)
         assert host.read("echo back").strip() == "back"
 
 
@@ -277,14 +280,32 @@ def hears_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("seconds", [0.5, 3, 6])  # the kernel is starting, just there, at work
-def test_ctrl_c_ends_with_130_and_one_line(operator, server, seconds):
-    command = [sys.executable, "-m", "cyberhubs_lib", "run", "02", "-p", "host", server.host]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                           env=operator.environment(), start_new_session=True,
-                           preexec_fn=hears_ctrl_c)  # fmt: skip
+def children(run):
+    shown = ["ps", "-o", "args=", "--ppid", str(run.pid)]
+    return subprocess.run(shown, capture_output=True, text=True).stdout
+
+
+def records(server):
+    return set(place("", server.host).glob("*_02_prepare_os.ipynb"))
+
+
+MOMENTS = {
+    "Python imports": lambda run, server, new: True,
+    "the kernel is starting": lambda run, server, new: "ipykernel" in children(run),
+    "just there": lambda run, server, new: any('"running"' in r.read_text() for r in new),  # a cell
+    "at work": lambda run, server, new: changing(server),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_ends_with_130_and_one_line(operator, server, moment):
+    before, command = records(server), [sys.executable, "-m", "cyberhubs_lib", "run", "02"]
+    run = subprocess.Popen([*command, "-p", "host", server.host], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, env=operator.environment(),
+                           start_new_session=True, preexec_fn=hears_ctrl_c)  # fmt: skip
     assert run.stdout.read(13) == "02_prepare_os"  # it has begun
-    time.sleep(seconds)
+    now = MOMENTS[moment]
+    until(lambda: now(run, server, records(server) - before) or run.poll() is not None, 120)
     os.killpg(run.pid, signal.SIGINT)
     out, _ = run.communicate(timeout=60)
     assert run.returncode == 130, out
