@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 
 import docker
 import pytest
-from testhost.place import lock
+from testhost.place import lock, own_port
 from trial import NAME, Demo
 
 from cyberhubs_lib.runs import RUNS
@@ -19,10 +18,8 @@ WIDE = "  starts: 1000\n  refused_logins: 1000"
 
 @pytest.fixture(scope="package")
 def port() -> int:
-    """One that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One for the hub alone, also while it restarts."""
+    return own_port()
 
 
 @pytest.fixture(scope="package")

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ import time
 import httpx
 import pytest
 from browser import Notebook, drawn, page_of
+from testhost.place import own_port
 
 from cyberhubs_lib.runs import Record, latest
 from cyberhubs_lib.site import REPOSITORY
@@ -38,9 +38,7 @@ def site(server, tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab(operator, site):
     """`./cyberhubs lab --site ...`, without a browser of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = own_port()
     command = [sys.executable, "-m", "cyberhubs_lib", "lab", "--site", str(site)]
     command += ["--no-browser", "--port", str(port), f"--ServerApp.token={TOKEN}"]
     if os.getuid() == 0:

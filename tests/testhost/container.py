@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 import zlib
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import NotFound
 
-from .place import PREFIX, lock
+from .place import PREFIX, lock, own_port
 
 NETWORK = PREFIX + "network"
 
@@ -20,18 +19,9 @@ NETWORK = PREFIX + "network"
 def start(
     client: docker.DockerClient, name: str, image: str, disks: list[str], public_key: str
 ) -> tuple[Any, int]:
-    """Create and start the container, on a port that was free a moment ago."""
-    for last in (False, False, True):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        try:
-            return _run(client, name, image, disks, public_key.strip(), port), port
-        except APIError as error:
-            if last or "port is already allocated" not in str(error):
-                raise
-            client.containers.get(PREFIX + name).remove(force=True, v=True)
-    raise AssertionError("not reached")
+    """Create and start the container, on a port that it keeps when it restarts."""
+    port = own_port()
+    return _run(client, name, image, disks, public_key.strip(), port), port
 
 
 def _run(

@@ -1,14 +1,21 @@
-"""Where test servers keep things on this machine: a key, disks, known hosts; who uses which."""
+"""Where test servers keep things on this machine: a key, disks, known hosts, ports; who uses which."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import functools
 import os
+import random
+import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 PREFIX = "cyberhubs-test-"
+# Linux and Docker give others from 32768 on to whoever asks for any (ip_local_port_range).
+PORTS = range(20000, 30000)
 
 
 class TestHostError(RuntimeError):
@@ -39,6 +46,24 @@ def lock(name: str, wait: bool = False) -> IO[str]:
             f"another process on this machine tests with {name!r} just now: wait until it ends"
         ) from None
     return file
+
+
+@functools.cache
+def _ports() -> tuple[IO[str], Iterator[int]]:
+    """A file, of which each byte is the lock of a port, and the order in which to try them."""
+    every = random.SystemRandom().sample(PORTS, len(PORTS))
+    return (cache() / "ports.lock").open("w"), iter(every)
+
+
+def own_port() -> int:
+    """A port of 127.0.0.1 that no other test on this machine gets until this process ends."""
+    file, ports = _ports()
+    for port in ports:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise TestHostError(f"no port of {PORTS} is free")
 
 
 def ssh_key() -> Path:
