@@ -23,7 +23,7 @@ def compose(site: Site, facts: Facts) -> str:
     if facts.compose:
         return sh("cd {} && docker compose ", home)
     return sh(
-        "cd {} && docker run --rm -v {}:{} -v {}:{} -w {} {} ",
+        "cd {} && docker run --rm --pull never -v {}:{} -v {}:{} -w {} {} ",
         home, SOCKET, SOCKET, home, home, home, context("compose", site).tag,
     )  # fmt: skip
 

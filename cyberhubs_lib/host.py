@@ -209,6 +209,7 @@ class Host:
 REASONS = {
     "no space left on device": "make room on the host: `df -h` and `df -i` show where",
     "disk quota exceeded": "make room on the host: this account may use no more of its disk",
+    "no such image": "runbook 08_get_images brings the images of this version and site file",
     "not in the sudoers file": "this account may not use sudo: log in as one that may",
     "incorrect password": f"the sudo password in {PASSWORD_VARIABLE} is not the right one",
     "no password was provided": f"the sudo password in {PASSWORD_VARIABLE} is not right",

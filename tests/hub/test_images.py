@@ -4,19 +4,21 @@ import contextlib
 import re
 import subprocess
 import time
+from dataclasses import replace
 
 import docker
 import httpx
 import pytest
 from docker.errors import ImageNotFound
 
+from cyberhubs_lib.compose import compose
 from cyberhubs_lib.contexts import LABEL, MADE, OFFICIAL, SUITE, Context, context
 from cyberhubs_lib.errors import CommandFailed, PreconditionFailed
 from cyberhubs_lib.host import connect
 from cyberhubs_lib.image_sources import bottom, build
 from cyberhubs_lib.plan import Plan
 from cyberhubs_lib.resources.images import Built, Published, Pulled
-from cyberhubs_lib.site import REPOSITORY
+from cyberhubs_lib.site import REPOSITORY, Site
 from cyberhubs_lib.sitefile import load_site
 from cyberhubs_lib.state import look
 
@@ -153,3 +155,12 @@ def test_what_is_made_here_never_has_the_official_name(client, host):
     if name == MADE:
         with pytest.raises(ImageNotFound):
             client.images.get(f"debian:{SUITE}-slim")
+
+
+def test_compose_of_another_version_is_not_looked_for_at_docker_hub(host, tmp_path):
+    """As after an upgrade, before 08: on a host without compose its image is missing."""
+    (tmp_path / "a.crt").write_text("another authority")
+    site = Site(server_dir=str(tmp_path), ca_certificates=[f"{tmp_path}/a.crt"])
+    with pytest.raises(CommandFailed, match="No such image: cyberhubs/compose") as error:
+        host.read(f"{compose(site, replace(host.facts, compose=''))} version", root=False)
+    assert "08_get_images" in error.value.todo
