@@ -164,16 +164,27 @@ class Access(RuleBasedStateMachine):
     def the_provider_answers(self, login, member, away):
         """At a login, or when it is asked again; `away`: about the organisation it says nothing."""
         denied = {"institute", "institute:team"} - {member} - ({"institute"} if away else set())
+        self.the_file_is_written()
         self.door.saw({login: (number(login), Answer(member, frozenset(denied)))})
         if member:
             self.seen[login] = (member, self.time.time)
         elif login in self.seen and self.seen[login][0] in denied:
             del self.seen[login]
 
+    def the_file_is_written(self):
+        """Who was seen in the future counts as seen now, and what is twice too old goes."""
+        now = self.time.time
+        self.seen = {
+            login: (organization, min(when, now))
+            for login, (organization, when) in self.seen.items()
+            if now - when <= timedelta(hours=4)
+        }
+
     @rule(login=st.sampled_from(LOGINS))
     def another_account_takes_the_name(self, login):
         """And belongs to the organisation: that counts only while nobody had the name here."""
         before = self.door.accounts.owner(login)
+        self.the_file_is_written()
         self.door.saw({login: ("github:99", Answer("institute"))})
         if not before:
             self.seen.pop(login, None)  # it is written down, but for another account than ours
