@@ -119,8 +119,9 @@ class Pulled(_Image):
 
 
 NOT_PUSHED = (
-    "build the images with this version of the project and this site file, and push them; the book's"
-    " page Images says how"
+    "if the registry has only others, build the images with this version of the project and this site"
+    " file, and push them: the book's page Images says how; without a way to it set images.source to"
+    " `build` or `copy`"
 )
 
 
