@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from .runs import Record, place, stamp
+from .runs import Record, fuller, place, settle, stamp
 from .site import REPOSITORY
 from .table import RUNBOOKS, path
 
@@ -27,8 +27,8 @@ def lab(site: str, more: list[str]) -> int:
         return child.wait()
     finally:
         for record in copies:
-            if record.path.is_file() and not record.was_run:
-                record.path.unlink()
+            if fuller(record.path).is_file():
+                settle(record.path)
 
 
 def copy(name: str, site: str) -> Record:

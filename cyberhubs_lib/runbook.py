@@ -24,6 +24,7 @@ from .params import Params
 from .plan import Plan
 from .recipes.recipe import Recipe
 from .report import DOCKER_WAITS, Report, Row
+from .run_record import RunRecord
 from .site import Site
 from .state import Actual, Resource, parse
 
@@ -43,6 +44,7 @@ class Run:
     def __init__(self, name: str, host: Host, site: Site, params: Params, recipe: Recipe):
         self.name, self.host, self.site, self.params, self.recipe = name, host, site, params, recipe
         self.failed = ""
+        self.record = RunRecord(name, params)
         self._began = time.monotonic()
         self._actual: dict[str, list[Actual]] = {}
         self._shown: dict[str, Plan] = {}
@@ -62,17 +64,18 @@ class Run:
             **({"SELinux": f.selinux} if f.selinux else {}),
         }
         rows = [Row(label, text, status="") for label, text in found.items()]
-        return self._report(Report("The host", rows, ("found", "")))
+        return self._report("run.facts()", Report("The host", rows, ("found", "")))
 
     def requirements(self) -> Report:
         """What must hold before anything is done. Raises PreconditionFailed with the reasons."""
         self._in_order()
         rows = self._read(self.recipe.requirements, list(self.recipe.steps))
-        report = self._report(Report("Requirements", rows, ("found", "expected")))
+        call = "run.requirements()"
+        report = self._report(call, Report("Requirements", rows, ("found", "expected")))
         bad = [row for row in rows if row.status == "failed"]
         self._fit = not bad
         if bad and not self.params.dry_run:
-            self._stop(PreconditionFailed, report, bad)
+            self._stop(PreconditionFailed, call, report, bad)
         return report
 
     def plan(self, step: str) -> Report:
@@ -82,7 +85,7 @@ class Run:
             self._read([], self._from(step))
         plan = Plan(title(step), self.host, self.recipe.steps[step], self._actual[step])
         self._shown[step] = plan
-        return self._report(plan.report())
+        return self._report(f'run.plan("{step}")', plan.report())
 
     def apply(self, step: str) -> Report:
         """Change what the plan of this step showed, and prove it by reading again."""
@@ -94,10 +97,11 @@ class Run:
                 expected=f'run.plan("{step}") first',
                 todo="run the cell above, look at the table, then run this cell",
             )
+        call = f'run.apply("{step}")'
         if self.params.dry_run:
             report = plan.report()
             report.aside = "dry run: nothing is changed"
-            return self._report(report)
+            return self._report(call, report)
         if not self._fit:
             raise OutOfOrder(
                 "the requirements have not been checked",
@@ -106,6 +110,7 @@ class Run:
             )
         if plan.pending or plan.unknown:
             self.host.known.clear()  # the next runbook reads the facts anew
+            self.record.begin(call)
         live = Live(plan.report())
         following = self._from(step)[1:]
         plan.later = self._resources(following)
@@ -113,15 +118,17 @@ class Run:
             report = plan.apply(getattr(self.params, "confirm", ""), live.show)
         except CyberhubsError as error:
             self.failed = f"{step}: {error.found}"
+            self.record.fail(call, error)
             raise
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             self.failed = f"{step}: stopped by you"
+            self.record.fail(call, error)
             self.host.reconnect()
             raise
         if plan.pending:
             self._actual = self._by_step(following, plan.later_actual)
             self._shown.clear()
-        return live.finish(self._report(report))
+        return live.finish(self._report(call, report))
 
     def verify(self) -> Report:
         """Questions about behaviour. Raises VerifyFailed; in a dry run they are just rows."""
@@ -134,10 +141,11 @@ class Run:
                 rows.append(Row("proof as a user", "", "", "skipped", "not in a dry run"))
             else:
                 rows += self.recipe.proof(self.host)
-        report = self._report(Report("Verify", rows, ("found", "expected")))
+        call = "run.verify()"
+        report = self._report(call, Report("Verify", rows, ("found", "expected")))
         bad = [row for row in rows if row.status == "failed"]
         if bad and not self.params.dry_run:
-            self._stop(VerifyFailed, report, bad)
+            self._stop(VerifyFailed, call, report, bad)
         return report
 
     def _read(self, checks: Sequence[Check], steps: Sequence[str]) -> list[Row]:
@@ -185,17 +193,19 @@ class Run:
                 todo="correct the cell",
             )
 
-    def _stop(self, kind: type[CyberhubsError], report: Report, bad: list[Row]) -> None:
+    def _stop(self, kind: type[CyberhubsError], call: str, report: Report, bad: list[Row]) -> None:
         self.failed = f"{report.title}: {bad[0].label}"
         report._ipython_display_()
-        raise kind(
+        error = kind(
             "; ".join(f"{row.label} is {row.was!r}" for row in bad),
             expected="; ".join(f"{row.label}: {row.wanted}" for row in bad),
             todo="; ".join(dict.fromkeys(row.note for row in bad if row.note)),
             evidence="\n".join(row.evidence for row in bad if row.evidence),
         )
+        self.record.fail(call, error)
+        raise error
 
-    def _report(self, report: Report) -> Report:
+    def _report(self, call: str, report: Report) -> Report:
         trouble = self.host.docker_hangs and self.host.facts.docker_trouble
         report.meta = {
             "runbook": self.name,
@@ -206,6 +216,7 @@ class Run:
             "round_trips": self.host.round_trips,
             **({DOCKER_WAITS: trouble} if trouble else {}),
         }
+        self.record.note(call, report)
         return report
 
 

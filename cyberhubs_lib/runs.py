@@ -6,6 +6,7 @@ them there.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -72,6 +73,16 @@ class Record:
         """Whether any cell was."""
         return any(cell.get("execution_count") for cell in self.read().cells)
 
+    def shown(self) -> set[str]:
+        """Its reports and errors, each as one text: no two runs have the same."""
+        errors = [
+            f"{output['ename']}: {output['evalue']}"
+            for cell in self.read().cells
+            for output in cell.get("outputs", [])
+            if output["output_type"] == "error"
+        ]
+        return {json.dumps(report, sort_keys=True) for report in self.reports()} | set(errors)
+
     @property
     def is_dry(self) -> bool:
         """Whether nothing was to be changed."""
@@ -93,6 +104,27 @@ def place(site: str, host: str) -> Path:
     """The folder of a site's runs; without a site, of the host's."""
     label = load_site(site).name if site else host or "no-host"
     return RUNS / re.sub(r"[^A-Za-z0-9.@_-]", "-", label)
+
+
+def beside(page: Path) -> Path:
+    """Where the run itself keeps a record while JupyterLab has its page open."""
+    return page.with_name(f".{page.name}")
+
+
+def fuller(page: Path) -> Path:
+    """A page as JupyterLab saved it, or what its run kept beside it if that tells of more."""
+    kept = beside(page)
+    if not kept.is_file() or (page.is_file() and Record(kept).shown() <= Record(page).shown()):
+        return page
+    return kept
+
+
+def settle(page: Path) -> None:
+    """When JupyterLab has ended: one record, the fuller one; none if nothing was run."""
+    fuller(page).replace(page)
+    beside(page).unlink(missing_ok=True)
+    if not Record(page).was_run:
+        page.unlink()
 
 
 def stamp() -> str:
@@ -147,7 +179,8 @@ def run_and_tell(names: list[str], parameters: dict[str, object]) -> Iterator[Re
 
 def latest(site: str) -> dict[str, Record]:
     """The newest record of each runbook of this site; a dry run only where there is nothing else."""
-    every = map(Record, sorted(place(site, "").glob("*.ipynb")))
+    pages = (p for p in sorted(place(site, "").glob("*.ipynb")) if not p.name.startswith("."))
+    every = [Record(fuller(page)) for page in pages]
     found = [record for record in every if record.name in RUNBOOKS and record.was_run]
     rehearsed = {record.name: record for record in found if record.is_dry}
     return rehearsed | {record.name: record for record in found if not record.is_dry}

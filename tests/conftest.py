@@ -18,6 +18,8 @@ from browser import chromium  # noqa: E402
 from terminal import Operator  # noqa: E402
 from testhost.testhost import TestHost  # noqa: E402
 
+from cyberhubs_lib.change import RECORD  # noqa: E402
+
 # A busy machine is slow at times: a test says what is wrong, not how long it took. And the examples are
 # the same each time: what a change breaks is seen with it, and not by chance with another one.
 hypothesis.settings.register_profile("the same", deadline=None, derandomize=True)
@@ -80,3 +82,9 @@ def _no_parameters_from_outside():
     """CYBERHUBS_HOST and so on of somebody's shell must not steer the tests."""
     for name in [name for name in os.environ if name.startswith("CYBERHUBS_")]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _no_records_of_what_tests_call(monkeypatch):
+    """In this process; commands that tests start keep records as for everybody."""
+    monkeypatch.setenv(RECORD, "")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from testhost.testhost import TestHost
 
+from cyberhubs_lib.change import RECORD
 from cyberhubs_lib.runs import Record
 from cyberhubs_lib.site import REPOSITORY
 
@@ -73,7 +74,8 @@ class Operator:
     def environment(self, **more: str) -> dict[str, str]:
         """The operator's environment."""
         bin_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "HOME": str(self.home), "PATH": bin_first, **self.env, **more}
+        usual = {name: value for name, value in os.environ.items() if name != RECORD}
+        return {**usual, "HOME": str(self.home), "PATH": bin_first, **self.env, **more}
 
     def papermill(self, runbook: str, /, env: dict[str, str] | None = None, **params: str) -> Done:
         """`papermill runbooks/NN_....ipynb OUT -p NAME VALUE ...`, as the README says it."""
