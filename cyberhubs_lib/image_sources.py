@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import docker
@@ -89,7 +90,7 @@ def bottom(host: Host, client: docker.DockerClient, base: str, tell: Callable[[s
 def build(
     client: docker.DockerClient, context: Context, base: str, tell: Callable[[str], None]
 ) -> None:
-    """Build one of our images. Raises CommandFailed with the end of the build's output."""
+    """Build one of our images. Raises CommandFailed: why, and the last lines of the failed step."""
     said: list[str] = []
     try:
         stream = client.api.build(
@@ -101,20 +102,36 @@ def build(
             if "error" in line:
                 raise BuildError(line["error"], iter(()))
             text = str(line.get("stream", "")).rstrip()
-            said += [text] if text else []
             if text.startswith("Step "):
                 tell(f"{context.title}: {text[:90]}")
+                said.clear()
+            said += _plain(text)
     except (BuildError, APIError) as error:
+        lines = [line for line in said if not NOISE.match(line)][-15:]
+        reasons = [line for line in lines if REASON.search(line)] or lines
         raise CommandFailed(
-            f"{context.title} cannot be built: {_said(error)}",
+            f"{context.title} cannot be built: {reasons[-1] if reasons else _said(error)}",
             expected="a build to its end",
             todo=advice(
-                f"{error} {said[-15:]}",
+                f"{error} {lines}",
                 "read the last lines below: most often a package server that cannot be reached,"
                 " or a certificate authority that belongs into ca_certificates",
             ),
-            evidence="\n".join(said[-15:]),
+            evidence="\n".join(lines),
         ) from None
+
+
+# Of a build's output: what tells nobody why it failed, and what does.
+NOISE = re.compile(
+    r"\W*$|Step \d|\s*--->|Removing intermed|npm error A complete log|(Get|Hit|Ign):\d"
+)
+REASON = re.compile("error|fail|cannot|could not|unable|refused|denied|not found|no space", re.I)
+
+
+def _plain(text: str) -> list[str]:
+    """Lines without colours; of one that was written over itself, the last state."""
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).rstrip().split("\n")
+    return [line.rstrip().rpartition("\r")[2] for line in lines]
 
 
 def _split(name: str) -> tuple[str, str]:

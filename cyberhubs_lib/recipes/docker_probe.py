@@ -6,25 +6,40 @@ import ipaddress
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from docker.utils.config import load_general_config
+from docker.utils.proxy import ProxyConfig
+
 from ..answers import pairs
 from ..check import Check
 from ..rendered import SERVER
 from ..shell import sh
+from ..site import Site
 from ..site_host import Docker
 from ..transport import Result
 
 SCRIPT = (SERVER / "docker_probe.sh").read_text()
 HUB = "docker.io"
+# What 08 fetches from besides Debian's mirror, which 02 has seen: server/images, pip and npm.
+PACKAGES = ("pypi.org", "files.pythonhosted.org", "registry.npmjs.org")
+NO_PACKAGES = (
+    "runbook 08 builds with packages from there: name your institution's authority in ca_certificates,"
+    " a proxy in ~/.docker/config.json of this machine; or set images.source to `copy` or `pull`"
+)
 # What a registry that answers says of an image that it has not.
 REACHED = ("200", "401", "403", "404", "429")
 
 
-def checks(
-    user: str, docker: Docker, firewall: bool, open_files: int, ssh_port: int
-) -> list[Check]:
+def checks(user: str, site: Site, open_files: int, ssh_port: int) -> list[Check]:
     """What a container of a user needs; what 02 closes counts only if it does (system.firewall)."""
-    given = sh("user={}; ssh_port={}; registry={}", user, ssh_port, registry(docker))
-    probe = f"(\n{given}\n{SCRIPT})"
+    firewall = site.system.firewall
+    servers = PACKAGES if site.images.source == "build" else ()
+    given = sh(
+        "user={}; ssh_port={}; registry={}; package_servers={}; authorities={}",
+        user, ssh_port, registry(site.docker), " ".join(servers),
+        "\n".join(path.read_text() for path in site.certificates()) if servers else "",
+    )  # fmt: skip
+    proxies = [sh("export {}={}", *pair) for pair in build_proxies().items()] if servers else []
+    probe = "\n".join(["(", given, *proxies, SCRIPT]) + ")"
     return [
         Check("a container runs", probe, _line("runs", "yes"), "yes",
               "`journalctl -u docker` on the host tells why"),
@@ -43,7 +58,15 @@ def checks(
         Check("a registry can be reached", probe, _registry, "yes",
               "without it, images are built on the host or copied from here: runbook 08",
               hard=False),
+        *[Check(f"{server}, from a container", probe, _line(server, "yes"), "yes", NO_PACKAGES,
+                hard=False) for server in servers],
     ]  # fmt: skip
+
+
+def build_proxies() -> dict[str, str]:
+    """What the Docker SDK hands to a build: the proxies in ~/.docker/config.json of this machine."""
+    said = load_general_config().get("proxies", {}).get("default", {})
+    return dict(ProxyConfig.from_dict(said).get_environment())
 
 
 def registry(docker: Docker) -> str:

@@ -68,8 +68,7 @@ def _checks(facts: Facts, site: Site) -> list[Check]:
     return [
         Check("the engine answers", "docker version -f '{{.Server.Version}}'", _answers,
               "an answer", "`systemctl status docker` on the host tells why"),
-        *docker_probe.checks(facts.service_user, site.docker, site.system.firewall,
-                             open_files(facts)[0], facts.ssh_port or 22),
+        *docker_probe.checks(facts.service_user, site, open_files(facts)[0], facts.ssh_port or 22),
         *([_labels()] if facts.selinux else []),
     ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 # The proof of runbook 04: one container, made of the host's own programs, so without a registry, on a
 # network like a user's: the packet filter knows it by its interface's name.
-# Expects user, ssh_port and registry; prints a line for each question, and what is missing was not
+# Expects user, ssh_port, registry, and what 08 will build with: package_servers, authorities (PEM), and
+# http_proxy and the like if the build gets them; prints a line for each question, and what is missing was not
 # answered. Leaves nothing behind.
 container=cyberhubs-probe
 image=cyberhubs/probe:check
@@ -63,6 +64,23 @@ inside() {
     if reached "$gateway:$2"; then echo ssh=open; else echo ssh=closed; fi' sh "$(name)" "$ssh_port"
 }
 
+# As a build does: over its proxy, trusting what Debian's packages trust and the site's authorities, and
+# not what else the host was told to trust.
+packages() {
+    [ -n "$package_servers" ] || return 0
+    # shellcheck disable=SC2086 # words on purpose
+    echo "$authorities" | docker exec -i -e http_proxy -e https_proxy -e no_proxy "$container" sh -c '
+    cat /usr/share/ca-certificates/mozilla/*.crt /usr/share/pki/ca-trust-source/*.p11-kit - \
+        >/authorities.pem 2>/dev/null
+    for server do {
+        said=$(curl -sS -o /dev/null -m 10 --cacert /authorities.pem "https://$server/" 2>&1) && said=yes
+        said=${said#curl: (*) }
+        echo "$server=${said%%
+*}"
+    } & done
+    wait' sh $package_servers
+}
+
 outside() {
     address=$(docker port "$container" 8000)
     for _ in 1 2 3 4 5; do
@@ -88,6 +106,7 @@ besides() {
 if make 2>/dev/null || { clear; make; }; then # after what a probe that was killed has left
     echo runs=yes
     inside &
+    packages &
     outside
     wait
 fi

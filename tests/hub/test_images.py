@@ -142,11 +142,22 @@ def test_an_image_that_no_registry_has(host, registry):
     assert "images.source" in str(error.value)
 
 
-def test_a_build_that_fails_shows_its_last_lines(client, base):
-    broken = Context("test-broken", (("Dockerfile", FROM + b"RUN echo oh; exit 3\n"),))
-    with pytest.raises(CommandFailed, match="cannot be built") as error:
+NPM = b"""RUN echo an earlier step
+RUN printf '\\033[31mnpm error\\033[0m code SELF_SIGNED_CERT_IN_CHAIN\\n'; \
+    printf ' 10%%\\r 90%%\\rnpm error reason: no certificate\\n\\n'; \
+    echo 'npm error A complete log of this run can be found in: /root/.npm/_logs/x.log'; exit 3
+"""
+
+
+def test_a_build_that_fails_says_why_in_one_line(client, base):
+    broken = Context("test-broken", (("Dockerfile", FROM + NPM),))
+    with pytest.raises(CommandFailed) as error:
         build(client, broken, base, lambda text: None)
-    assert "oh" in error.value.evidence
+    assert error.value.found == f"{broken.title} cannot be built: npm error reason: no certificate"
+    assert error.value.evidence.splitlines() == [
+        "npm error code SELF_SIGNED_CERT_IN_CHAIN", "npm error reason: no certificate"
+    ]  # fmt: skip
+    assert "ca_certificates" in error.value.todo
 
 
 def test_what_is_made_here_never_has_the_official_name(client, host):

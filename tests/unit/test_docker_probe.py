@@ -1,11 +1,18 @@
 """The proof of runbook 04: what it asks the host, and what its rows make of the answers."""
 
+import json
+import shlex
+import ssl
 import subprocess
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from authority import signed
 
 from cyberhubs_lib.recipes.docker_probe import SCRIPT, checks, registry
 from cyberhubs_lib.resources.trust import RED_HAT_STORE, KnownToEngine
+from cyberhubs_lib.site import Site
 from cyberhubs_lib.site_host import Docker
 from cyberhubs_lib.state import difference
 from cyberhubs_lib.transport import Result
@@ -59,19 +66,22 @@ ANSWERS = [
     ("docker: storage driver=zfs failed\naccount=ok", "a container runs",
      "docker: storage driver=zfs failed"),
     ("runs=yes\nname=yes", "a container runs", "yes"),
+    ("pypi.org=yes", "pypi.org, from a container", "yes"),
+    ("pypi.org=SSL certificate problem: self-signed certificate", "pypi.org, from a container",
+     "SSL certificate problem: self-signed certificate"),
     ("", "a published port answers", "no answer"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("answer", "label", "found"), ANSWERS)
 def test_what_the_rows_say(answer, label, found):
-    rows = [c.row(Result(0, answer)) for c in checks("ada", Docker(), True, 65536, 22)]
+    rows = [c.row(Result(0, answer)) for c in checks("ada", Site(), 65536, 22)]
     (row,) = [row for row in rows if row.label == label]
     assert row.was == found
 
 
 def test_one_question_serves_all_rows():
-    assert len({check.question for check in checks("ada", Docker(), True, 65536, 22)}) == 1
+    assert len({check.question for check in checks("ada", Site(), 65536, 22)}) == 1
 
 
 def test_authorities_that_came_after_the_start_of_the_engine():
@@ -81,3 +91,46 @@ def test_authorities_that_came_after_the_start_of_the_engine():
     assert difference(was, known.wanted) == ["known"]
     assert "all containers with it" in known.note(was)
     assert RED_HAT_STORE.folder in known.question()
+
+
+def test_only_a_host_that_builds_is_asked_about_what_is_built_with(tmp_path, monkeypatch):
+    (tmp_path / "a.crt").write_text("-- an authority --")
+    config = {"proxies": {"default": {"httpsProxy": "http://proxy.test:3128"}}}
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for source, asked in ({"source": "build"}, True), ({"source": "copy"}, False):
+        site = Site(images=source, ca_certificates=[f"{tmp_path}/*.crt"])
+        rows = checks("ada", site, 65536, 22)
+        assert any("npmjs" in check.label for check in rows) == asked
+        for word in ("an authority", "https_proxy=http://proxy.test:3128", "npmjs"):
+            assert (word in rows[0].question) == asked
+
+
+@pytest.fixture
+def web(tmp_path):
+    """A server whose certificate an institute's own authority has signed; its address."""
+    root = signed("Institute Root", authority=True)
+    (tmp_path / "root.pem").write_text(root.pem)
+    pair = signed("localhost", root, "localhost")
+    (tmp_path / "both.pem").write_text(pair.pem + pair.key_pem)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "both.pem")
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"localhost:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_what_a_build_would_trust(web, tmp_path):
+    """Not what the machine trusts: Debian's own authorities, and those of the site file."""
+    function = SCRIPT[SCRIPT.index("packages() {") : SCRIPT.index("outside() {")]
+    here = 'docker() { while [ "$1" != sh ]; do shift; done; "$@"; }\n'
+    function = function.replace("/authorities.pem", f"{tmp_path}/all.pem")
+    known = (tmp_path / "root.pem").read_text()
+    for authorities, said in (known, "yes"), ("", "SSL certificate problem"):
+        given = f"package_servers={web} authorities={shlex.quote(authorities)}\n"
+        done = subprocess.run(["sh", "-c", f"{here}{given}{function}packages"], text=True,
+                              capture_output=True)  # fmt: skip
+        assert done.stdout.startswith(f"{web}={said}"), done
+        assert done.stdout.count("\n") == 1
