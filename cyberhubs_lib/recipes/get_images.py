@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import platform
-import re
 
 from ..answers import number
 from ..check import Check
-from ..contexts import context, ours, reference
+from ..contexts import context, ours
 from ..facts import Facts
 from ..params import Params
-from ..proven import keep, recall
 from ..resources.images import Built, Copied, Published, Pulled
-from ..shell import sh
 from ..site import Site
 from ..state import Resource
 from ..transport import Result
+from .image_checks import runs
 from .recipe import Recipe, docker_answers
-
-DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
@@ -42,11 +38,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
                 *[Pulled(tag) for tag in foreign],
             ],
         },
-        checks=[
-            Check(f"{image} runs", _once(image, site, facts, params), _home,
-                  "a home that can be written", "build or pull it again")
-            for image in wanted if ours(image)
-        ],
+        checks=[runs(image, site, facts, params) for image in wanted],
     )  # fmt: skip
 
 
@@ -71,39 +63,6 @@ ROOM = r"""
 r=$(docker info -f '{{.DockerRootDir}}') && d=$(df -Pk "$r") &&
 echo "$d" | tail -1 | tr -s ' ' | cut -d' ' -f4
 """
-
-
-def _runs(tag: str) -> str:
-    """As some other uid than the image's own, the way a site may choose it."""
-    inside = 'jupyterhub-singleuser --version >/dev/null && cd && touch x && echo "$HOME"'
-    return sh(
-        "docker run --rm --network none --user 4711:4711 --read-only --tmpfs /tmp"
-        " --tmpfs /home/user:mode=777 {} sh -c {}",
-        tag, inside,
-    )  # fmt: skip
-
-
-def _once(image: str, site: Site, facts: Facts, params: Params) -> str:
-    """The same, unless it was seen to run on this engine already; a dry run notes nothing."""
-    home, tag = site.directory(facts.home), reference(image, site)
-    name = "image-" + re.sub(r"[^a-z0-9.]+", "-", image)
-    depends = sh("docker image inspect -f {} {}", "{{.Id}}", tag) + sh(
-        " && docker version -f {} && cat /etc/machine-id && echo {}",
-        "{{.Server.Version}}", _runs(tag),
-    )  # fmt: skip
-    known = "" if getattr(params, "prove", False) else '[ -z "$day" ] || { echo "$day"; exit 0; }\n'
-    note = "" if params.dry_run else keep(home, name)
-    return (
-        f'{recall(home, name, depends)}{known}said=$({_runs(tag)} 2>&1)\ncode=$?\necho "$said"\n'
-        f"case $code$said in 0*/home/user*) :\n{note};; esac\nexit $code"
-    )
-
-
-def _home(answer: Result) -> tuple[bool, str]:
-    said, good = answer.out.strip(), "a home that can be written"
-    if answer.code == 0 and DAY.fullmatch(said):
-        return True, f"{good}, proven on {said}"
-    return (True, good) if answer.code == 0 and "/home/user" in said else (False, said[-200:])
 
 
 def _room(answer: Result) -> tuple[bool, str]:
