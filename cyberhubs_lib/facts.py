@@ -21,9 +21,15 @@ echo "swapfile_bytes=$(stat -c %s /swapfile.cyberhubs 2>/dev/null)"
 echo "user=$(id -un)"; echo "uid=$(id -u)"; echo "gid=$(id -g)"; echo "home=$HOME"
 if [ "$(id -u)" = 0 ]; then echo sudo=root
 elif ! command -v sudo >/dev/null; then echo sudo=missing
-elif sudo -n true 2>/dev/null; then echo sudo=free
-elif sudo -n true 2>&1 | grep -q 'not allowed\|not in the sudoers'; then echo sudo=refused
-else echo sudo=password; fi  # without a password sudo does not tell whether it would be enough
+elif said=$(sudo -n true 2>&1); then echo sudo=free
+else
+  # without a password sudo does not tell whether it would be enough
+  case $said in
+    *'password is required'* | *'authentication is required'*) echo sudo=password ;;
+    *) echo sudo=refused ;;
+  esac
+  echo "sudo_said=$(echo "$said" | tail -n 1)"
+fi
 echo "init=$(cat /proc/1/comm)"
 while read -r a b c d e _; do [ "$a $b" = "Max open" ] && echo "open_files=$e"; done < /proc/1/limits
 echo "selinux=$(getenforce 2>/dev/null)"
@@ -75,6 +81,7 @@ MIN_FREE_GIB = 10  # images of the hub and one application hub, twice during an 
 @dataclass(frozen=True)
 class Facts:
     """A machine: memory in MiB, free disk of / in GiB; sudo is root, free, password or refused.
+    sudo_said is what it printed if it is not free.
 
     open_files is the most that any process here may have (hard limit; 0 is no limit).
     docker_as is `docker` if the login user may use the engine. A missing service account is uid -1.
@@ -103,6 +110,7 @@ class Facts:
     gid: int
     home: str
     sudo: str
+    sudo_said: str
     init: str
     open_files: int
     selinux: str
@@ -151,8 +159,8 @@ def parse_facts(text: str) -> Facts:
         root_free_gib=round(number("root_free_kib") / 1024**2, 1),
         swapfile_mib=number("swapfile_bytes") // 1024**2, user=word("user"),
         uid=number("uid"), gid=number("gid"), home=word("home"), sudo=word("sudo"),
-        init=word("init"), open_files=number("open_files"), selinux=word("selinux"),
-        ssh_port=number("ssh_port"),
+        sudo_said=word("sudo_said"), init=word("init"), open_files=number("open_files"),
+        selinux=word("selinux"), ssh_port=number("ssh_port"),
         docker=word("docker"), docker_cli=word("docker_cli"), docker_as=word("docker_as"),
         docker_trouble=why, docker_todo=todo, docker_hangs="docker_hangs" in found,
         compose=word("compose"), docker_root=word("docker_root"),

@@ -176,11 +176,15 @@ class Host:
             return "sudo", ""
         if sudo == "password":
             return "sudo", self.sudo_password()
+        said = self.facts.sudo_said or f"sudo is {sudo}"
         raise PreconditionFailed(
-            f"{self.facts.user} cannot become root on {self.name}: sudo is {sudo}",
+            f"{self.facts.user} cannot become root on {self.name}: {said}",
             expected="root, or an account that may use sudo",
-            todo="log in as the account that your provider made (debian, ubuntu, ...), or add"
-            f" {self.facts.user} to group sudo (wheel on Red Hat)",
+            todo=advice(
+                said,
+                "log in as the account that your provider made (debian, ubuntu, ...), or add"
+                f" {self.facts.user} to group sudo (wheel on Red Hat)",
+            ),
         )
 
     def sudo_password(self) -> str:
@@ -210,6 +214,8 @@ REASONS = {
     "no space left on device": "make room on the host: `df -h` and `df -i` show where",
     "disk quota exceeded": "make room on the host: this account may use no more of its disk",
     "no such image": "runbook 08_get_images brings the images of this version and site file",
+    "must have a tty": "let this account use sudo without a terminal: `sudo visudo` on the host, and"
+    " there in place of `Defaults requiretty` the line `Defaults !requiretty`",
     "not in the sudoers file": "this account may not use sudo: log in as one that may",
     "incorrect password": f"the sudo password in {PASSWORD_VARIABLE} is not the right one",
     "no password was provided": f"the sudo password in {PASSWORD_VARIABLE} is not right",

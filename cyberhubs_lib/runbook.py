@@ -69,7 +69,8 @@ class Run:
     def requirements(self) -> Report:
         """What must hold before anything is done. Raises PreconditionFailed with the reasons."""
         self._in_order()
-        rows = self._read(self.recipe.requirements, list(self.recipe.steps))
+        checks = [*self.recipe.requirements, *self.recipe.masked()]
+        rows = self._read(checks, list(self.recipe.steps))
         call = "run.requirements()"
         report = self._report(call, Report("Requirements", rows, ("found", "expected")))
         bad = [row for row in rows if row.status == "failed"]

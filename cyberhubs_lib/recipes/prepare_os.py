@@ -7,6 +7,7 @@ from ..check import Check
 from ..facts import Facts
 from ..params import Params, SystemParams
 from ..resources.accounts import Account
+from ..resources.clock import Clock
 from ..resources.daemon_json import open_files
 from ..resources.firewall import NO_FIREWALL, Firewall, rules
 from ..resources.kernel import Sysctl
@@ -40,7 +41,6 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
     return Recipe(
         requirements=[
             Check("init system", "cat /proc/1/comm", _systemd, "systemd", "use an ordinary server"),
-            system.whole(),
             Check("free on /", "true", lambda a: (facts.root_free_gib * 1024 >= ROOM_MIB,
                   f"{facts.root_free_gib} GiB"), "at least 2 GiB", "make room: `df -h` shows where"),
             *([Check("other firewalls", OTHERS, _others, "none", "turn it off (`sudo ufw disable`,"
@@ -72,6 +72,8 @@ def _packages(system: System, site: Site) -> list[Resource]:
     if system.from_docker(site.docker):
         wanted["gnupg"] = "compares the key of Docker's repository, in runbook 04"
     return [
+        Clock(),
+        system.packages_consistent(),
         Authorities({p.stem: p.read_bytes() for p in site.certificates()}, system.store),
         *system.index(),
         *system.packages(dict(sorted(wanted.items()))),

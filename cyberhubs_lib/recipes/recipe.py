@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..answers import matching
 from ..check import Check
 from ..facts import Facts
 from ..host import Host
 from ..params import Params
 from ..report import Row
+from ..resources.services import CLOCKS, Service, TimeService
+from ..shell import sh
 from ..site import Site
 from ..state import Resource
 from ..systems.choose import system
 from ..systems.system import System
+from ..transport import Result
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,33 @@ class Recipe:
     steps: Mapping[str, Sequence[Resource]] = field(default_factory=dict)
     checks: Sequence[Check] = ()
     proof: Callable[[Host], list[Row]] | None = None
+
+    def masked(self) -> list[Check]:
+        """The requirement that no unit is masked that a step would start; none without such a step."""
+        wanted = [resource for step in self.steps.values() for resource in step]
+        units = [one.unit for one in wanted if isinstance(one, Service)]
+        clocks = [unit for one in wanted if isinstance(one, TimeService) for unit in one.units]
+        if not units and not clocks:
+            return []
+        ask = sh(MASKED, CLOCKS, " ".join(units), " ".join(clocks))
+        return [Check("masked units", ask, _masked, "none", UNMASK)]
+
+
+# A clock's service counts only if no other keeps the clock.
+MASKED = """
+systemctl list-unit-files --no-legend $(echo {}) 2>/dev/null | grep -q ' enabled' && kept=yes
+for unit in $(echo {}; [ "$kept" ] || echo {}); do
+    case $(systemctl is-enabled $unit 2>/dev/null) in masked*) echo $unit ;; esac
+done"""
+UNMASK = (
+    "the provider's image, or a script that hardens systems, may have done it;"
+    " `sudo systemctl unmask NAME` on the host allows it again"
+)
+
+
+def _masked(answer: Result) -> tuple[bool, str]:
+    units = [matching(r"[\w@.:-]+\.\w+", line) for line in answer.out.split()]
+    return not units, ", ".join(units) or "none"
 
 
 def docker_answers(facts: Facts) -> Check:

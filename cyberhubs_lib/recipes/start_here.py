@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ..answers import number
 from ..check import Check
 from ..facts import MIN_FREE_GIB, MIN_MEMORY_MIB, Facts
+from ..host import advice
 from ..params import Params
+from ..resources import clock
 from ..site import Site
 from ..transport import Result
 from .recipe import Recipe, docker_is_not_kept_waiting, supported
@@ -19,9 +20,9 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             Check(
                 "may become root",
                 "true",
-                lambda a: (facts.sudo in ("root", "free", "password"), SUDO.get(facts.sudo, "no")),
+                lambda a: (facts.sudo in SUDO, SUDO.get(facts.sudo, facts.sudo_said or "no")),
                 "root, or sudo",
-                "log in as the account that your provider made",
+                advice(facts.sudo_said, "log in as the account that your provider made"),
             ),
             Check(
                 "processor",
@@ -51,14 +52,7 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
             *docker_is_not_kept_waiting(facts),
         ],
         checks=[
-            Check(
-                "clock",
-                "date -u +%Y",
-                lambda a: (number(a.out.strip()) >= 2025, f"year {a.out.strip()}"),
-                "a year after 2024",
-                "a wrong clock breaks certificates and logins",
-                hard=False,
-            ),
+            clock.as_here(),
             Check("temporary files", WRITABLE, _ok, "can be written", "is the disk full? `df -h`"),
         ],
     )

@@ -56,6 +56,51 @@ END {if (!n) print "no answer"}'"""
 
 
 @dataclass(frozen=True)
+class ConsistentPackages(Resource):
+    """No installation was cut off half way, as by a power cut. One that is at work is none."""
+
+    label: str = "package manager"
+    wanted = {"state": "no half-installed packages"}
+
+    def question(self) -> str:
+        """What is in no final state; dpkg's own journal has numbers for names."""
+        return (
+            "if grep -qsx dpkg /proc/[0-9]*/comm; then echo whole; exit; fi\n"
+            "form='${db:Status-Status} ${db:Status-Eflag} ${binary:Package}\\n'\n"
+            'all=$(dpkg-query -W -f "$form") || exit\n'
+            "echo \"$all\" | grep -v '^[a-z-]* ok ' | sed 's/^/half-installed /'\n"
+            "echo \"$all\" | grep ' ok ' | grep -v '^\\(installed\\|config-files\\|not-installed\\) '\n"
+            "ls /var/lib/dpkg/updates | grep -q '^[0-9]' && echo interrupted ok dpkg\n"
+            "echo whole"
+        )
+
+    def parse(self, answer: Result) -> State:
+        """The states that are there, and the packages. Unknown if dpkg cannot read its own list."""
+        if answer.code:
+            raise Unknown("dpkg cannot read its list of packages: " + answer.out.strip()[-200:])
+        *rows, end = [line.split() for line in answer.out.strip().splitlines()] or [[]]
+        if end != ["whole"] or any(len(row) < 3 for row in rows):
+            raise Garbled(answer.out)
+        names = ", ".join(sorted({row[-1] for row in rows}))
+        states = ", ".join(sorted({row[0] for row in rows}))
+        return {"state": f"{states}: {names}"} if rows else dict(self.wanted)
+
+    def note(self, was: State) -> str:
+        """What is done."""
+        return "what was cut off is ended, by `dpkg --configure -a` and `apt-get -f install`"
+
+    def change(self, was: State) -> str:
+        """End what was unpacked, get once more what was not. dpkg does not wait for its lock."""
+        return f"""n=0
+export DEBIAN_FRONTEND=noninteractive
+until said=$(dpkg --force-confdef --force-confold --configure -a 2>&1); do
+    n=$((n + 1))
+    case $said in *lock*) [ $n -lt 60 ] && sleep 5 ;; *) false ;; esac || break
+done
+{APT} -o Dpkg::Options::=--force-confold --no-remove -f install"""
+
+
+@dataclass(frozen=True)
 class PackageIndex(Resource):
     """The list of what can be installed; not older than two days."""
 

@@ -5,15 +5,39 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..answers import word
+from ..answers import Garbled, word
 from ..state import Resource, State, Unknown
 from ..transport import Result
-from .packages import DNF_COMMAND, MINUTES, STAMP, PackageIndex, Updates
+from .packages import DNF_COMMAND, MINUTES, STAMP, ConsistentPackages, PackageIndex, Updates
 
 # -C: from what was read before, so that looking neither waits for the network nor changes anything
 CACHED = "dnf -C"
 INDEX_READ = "ls /var/cache/dnf/*/repodata/repomd.xml >/dev/null 2>&1"
-WHOLE = f"{CACHED} -q check --dependencies --duplicates"
+
+
+class ConsistentRpms(ConsistentPackages):
+    """No package is there twice or without what it needs, as after a transaction that was cut off."""
+
+    def question(self) -> str:
+        """What dnf finds."""
+        return f"{CACHED} -q check --dependencies --duplicates && echo whole"
+
+    def parse(self, answer: Result) -> State:
+        """Its words, if it found something."""
+        if answer.code:
+            said = answer.out.strip()[:200] or f"dnf check ended with {answer.code}"
+            return {"state": said}
+        if answer.out.split()[-1:] != ["whole"]:
+            raise Garbled(answer.out)
+        return dict(self.wanted)
+
+    def note(self, was: State) -> str:
+        """What is done."""
+        return "the older of two is removed, by `dnf remove --duplicates`"
+
+    def change(self, was: State) -> str:
+        """It fails if there are none: then what is missing must be put right by hand."""
+        return "dnf -q -y remove --duplicates || :"
 
 
 class DnfIndex(PackageIndex):
@@ -100,9 +124,3 @@ class Epel(Resource):
         get = f"{DNF_COMMAND} install epel-release"
         switch = rf"sed -i '/^\[epel\]/,/^\[/s/^enabled *=.*/enabled=1/' {self.file}"
         return f"{get if was is None else switch}\ndnf -q --repo=epel makecache"
-
-
-def parse_whole(answer: Result) -> tuple[bool, str]:
-    """What `dnf check` says; nothing is good."""
-    good = answer.code == 0
-    return good, "no half-installed packages" if good else answer.out.strip()[:200]

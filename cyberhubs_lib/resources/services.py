@@ -105,6 +105,11 @@ class TimeService(Package):
     label = "a service that keeps the clock"
 
     @property
+    def units(self) -> list[str]:
+        """What its service may be called."""
+        return [f"{name}.service" for name in KEEPERS[self.name]]
+
+    @property
     def wanted(self) -> State:  # type: ignore[override]
         """Enabled; whether it runs is ClockRuns'."""
         return {"boot": "enabled"}

@@ -7,18 +7,15 @@ from collections.abc import Mapping, Sequence
 from ..check import Check
 from ..resources.docker import Engine
 from ..resources.files import File
-from ..resources.packages import APT_GET, PackageIndex, Updates
+from ..resources.packages import APT_GET, ConsistentPackages, PackageIndex, Updates
 from ..resources.repository import apt_repository
 from ..resources.restart import NEEDED
 from ..resources.services import Service, time_service
 from ..resources.trust import DEBIAN_STORE
 from ..site_host import Docker
 from ..state import Resource
-from ..transport import Result
 from .system import System
 
-# dpkg ends what it had unpacked; what it was unpacking apt gets once more
-MEND = "sudo dpkg --configure -a; sudo apt-get -y --no-remove -f install"
 TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 DAILY = 'APT::Periodic::Update-Package-Lists "1";\nAPT::Periodic::Unattended-Upgrade "1";\n'
 # docs.docker.com/engine/install/debian/ names it; the place to change it if Docker changes its key
@@ -38,10 +35,9 @@ class Debian(System):
     sources = ("auto", "distribution", "docker")
     index_read = "ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1"
 
-    def whole(self) -> Check:
+    def packages_consistent(self) -> Resource:
         """dpkg tells."""
-        return Check("package manager", "dpkg --audit", _whole, "no half-installed packages",
-                     f"run `{MEND}` on the host")  # fmt: skip
+        return ConsistentPackages()
 
     def index(self) -> list[Resource]:
         """Both."""
@@ -95,8 +91,3 @@ class Debian(System):
             return Engine(("docker-ce", "docker-ce-cli", "containerd.io"), "docker-compose-plugin")
         client = ("docker-cli",) if self.facts.id == "debian" and self.facts.version >= "13" else ()
         return Engine(("docker.io", "iptables", *client), self.compose)
-
-
-def _whole(answer: Result) -> tuple[bool, str]:
-    good = answer.code == 0 and not answer.out.strip()
-    return good, "no half-installed packages" if good else answer.out.strip()[:200]

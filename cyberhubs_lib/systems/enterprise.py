@@ -11,7 +11,7 @@ from ..resources.firewall import UNIT_FILE
 from ..resources.packages import DNF
 from ..resources.repository import dnf_repository
 from ..resources.restart import DNF_NEEDED, RESTART_UNIT, RestartTimer
-from ..resources.rpm import INDEX_READ, WHOLE, DnfIndex, DnfUpdates, Epel, parse_whole
+from ..resources.rpm import INDEX_READ, ConsistentRpms, DnfIndex, DnfUpdates, Epel
 from ..resources.services import Service, time_service
 from ..resources.trust import RED_HAT_STORE
 from ..site_host import Docker
@@ -49,10 +49,9 @@ class RedHat(System):
     restart_needed = DNF_NEEDED
     index_read = INDEX_READ
 
-    def whole(self) -> Check:
+    def packages_consistent(self) -> Resource:
         """dnf tells."""
-        return Check("package manager", WHOLE, parse_whole, "no half-installed packages",
-                     "run `sudo dnf check` and `sudo dnf remove --duplicates` on the host")  # fmt: skip
+        return ConsistentRpms()
 
     def index(self) -> list[Resource]:
         """Both."""

@@ -57,8 +57,8 @@ class System:
         found = {self.names.get(f, f): why for f, why in wanted.items() if f not in self.lacks}
         return [Package(name, why, manager=self.manager) for name, why in found.items()]
 
-    def whole(self) -> Check:
-        """The requirement that no installation was cut off half way."""
+    def packages_consistent(self) -> Resource:
+        """No installation was cut off half way, or it is ended."""
         raise NotImplementedError
 
     def index(self) -> list[Resource]:

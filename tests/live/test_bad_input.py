@@ -1,6 +1,7 @@
 """What goes wrong at the door: one clear message each, no traceback, nothing touched."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -176,6 +177,32 @@ def test_no_sudo(in_process, server):
     run = start("02_prepare_os", host=server.login("nosudo"))
     with pytest.raises(PreconditionFailed, match="nosudo cannot become root"):
         run.requirements()
+
+
+def test_sudo_that_wants_a_terminal(operator, server):
+    """In its own words, and before anything else."""
+    server.sh("echo 'Defaults requiretty' > /etc/sudoers.d/zz-tty")
+    try:
+        done = operator.papermill("00_start_here", host=server.host)
+        assert done.code == 1
+        assert "sudo: sorry, you must have a tty to run sudo" in done.out
+        server.sh("echo 'Defaults !requiretty' > /etc/sudoers.d/zz-tty")  # as it says
+        assert "`Defaults !requiretty`" in " ".join(done.out.split())
+        assert operator.papermill("00_start_here", host=server.host).code == 0
+    finally:
+        server.sh("rm /etc/sudoers.d/zz-tty")
+
+
+def test_a_masked_unit_is_said_before_anything_is_changed(operator, server):
+    server.sh("systemctl mask -q apt-daily.timer")
+    done = operator.papermill("02_prepare_os", host=server.host)
+    assert done.code == 1
+    assert "masked units is 'apt-daily.timer'" in done.out
+    assert done.rows("changed") == []
+    (command,) = re.findall("`sudo (systemctl unmask) NAME`", done.out)
+    assert server.sh(f"{command} apt-daily.timer")[0] == 0
+    dry = operator.papermill("02_prepare_os", host=server.host, dry_run="true")
+    assert {row["status"] for row in dry.reports["Requirements"]["rows"]} == {"ok"}
 
 
 def test_sudo_with_password_from_the_environment(in_process, server, monkeypatch, tmp_path):

@@ -1,7 +1,6 @@
 """The ssh connection itself: one for many scripts, whatever the server allows on it."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -126,7 +125,7 @@ def _rows(host, runbook):
 def test_runbooks_find_on_a_noisy_server_what_they_find_on_a_quiet_one(in_process, server):
     books = ["00_start_here", "02_prepare_os"]
     quiet = [_rows(server.host, runbook) for runbook in books]
-    assert quiet[0]["clock"] == (f"year {time.gmtime().tm_year}", "ok")
+    assert quiet[0]["clock"] == ("the same", "ok")
     server.sh("cd && cp .bashrc .bashrc.quiet && sed -i '1i echo Welcome' .bashrc", "debian")
     noisy = [_rows(server.host, runbook) for runbook in books]
     server.sh("cd && mv .bashrc.quiet .bashrc", "debian")

@@ -10,8 +10,8 @@ from cyberhubs_lib.resources.docker import SysconfigOptions
 from cyberhubs_lib.resources.packages import DNF, Package
 from cyberhubs_lib.resources.repository import dnf_repository
 from cyberhubs_lib.resources.restart import RestartTimer
-from cyberhubs_lib.resources.rpm import DnfIndex, DnfUpdates, Epel, parse_whole
-from cyberhubs_lib.state import Unknown
+from cyberhubs_lib.resources.rpm import ConsistentRpms, DnfIndex, DnfUpdates, Epel
+from cyberhubs_lib.state import Unknown, difference
 from cyberhubs_lib.transport import Result
 
 PARSERS = [
@@ -48,7 +48,9 @@ def test_an_index_lacks_what_dnf_cannot_do_without(tmp_path, read, cached, age):
 
 @given(st.integers(0, 255), st.text())
 def test_dnf_check_is_read_by_its_exit_code(code, text):
-    assert parse_whole(Result(code, text))[0] == (code == 0)
+    rpms = ConsistentRpms()
+    found = rpms.parse(Result(code, f"{text}\nwhole\n"))
+    assert (difference(found, rpms.wanted) == []) == (code == 0)
 
 
 # What dnf 4.14 printed on a test server, shortened.
