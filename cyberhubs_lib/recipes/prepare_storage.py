@@ -44,9 +44,12 @@ def recipe(facts: Facts, site: Site, params: Params) -> Recipe:
         steps={
             "filesystem": [
                 *(system.packages({"xfsprogs": "makes and repairs xfs"}) if _xfs(made) else []),
-                *[Filesystem(v.device, v.filesystem, v.label, v.files == "large") for v in made],
+                *[
+                    Filesystem(v.device, v.filesystem, v.label, v.files == "large", v.mount)
+                    for v in made
+                ],
             ],
-            "mount": [Mount(v.device, v.mount, v.filesystem, _quotas(v)) for v in made],
+            "mount": [Mount(v.device, v.mount, v.filesystem, _quotas(v), v.label) for v in made],
             "directories": _directories(site, facts.owner),
             "disk_limits": disk_limits.step(site, system),
             "docker": [*_drop_ins(volumes[0].mount), *docker, Restarted()] if docker else [],
@@ -105,9 +108,10 @@ def _fit(volume: Volume) -> list[Check]:
         "yes", f"set project_quotas: false for the volume at {volume.mount}",
     )  # fmt: skip
     return [
-        Check(f"disk {volume.device}", look(volume.device), disk, "empty, or made by this runbook",
+        Check(f"disk {volume.device}", look(volume.device, volume.mount, volume.label), disk,
+              "empty, or made by this runbook",
               "is it the right disk? `lsblk -f` on the host shows all; this runbook never clears one"),
-        Check(f"place {volume.mount}", place(volume.mount, volume.device), is_free,
+        Check(f"place {volume.mount}", place(volume.mount, volume.device, volume.label), is_free,
               "free, or the volume", "move away what is there, or mount the volume elsewhere"),
         *([quotas] if _quotas(volume) else []),
     ]  # fmt: skip

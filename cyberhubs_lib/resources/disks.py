@@ -1,7 +1,8 @@
 """Disks: what is on one, whether it may be formatted, and the filesystem that is made on it.
 
 A disk is named as the operator knows it, /dev/NAME, /dev/disk/by-id/NAME or UUID=..., and looked up on
-the host. Only a disk with nothing on it is ever formatted.
+the host. Once in /etc/fstab it is known by its UUID: /dev/NAME may be another disk after a restart.
+Only a disk with nothing on it is ever formatted.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Disk:
     partitions: str = ""
     holders: str = ""  # devices of RAID, LVM or dm-crypt on top of it
     system: str = ""  # which of / /boot ... lie on it
+    named: str = ""  # what the name that the operator gave leads to today
+    uuid: str = ""  # of the filesystem
 
     @property
     def name(self) -> str:
@@ -62,21 +65,35 @@ class Disk:
         return " ".join(dict.fromkeys([*words, self.label])).strip()
 
 
-def resolve(name: str) -> str:
-    """Shell text: d becomes the block device with this name. Exit 9: there is none."""
+# The volume of a place that is in fstab already, if it has the label of ours; or the disk of that name.
+RESOLVE = r"""named=$(readlink -f {})
+d=$named u=$(findmnt -srno SOURCE --mountpoint {} | tail -n 1)
+case $u in UUID=*)
+    v=$(blkid -U "${u#UUID=}") || { echo "missing=$u"; exit 8; }
+    [ "$(blkid -p -s LABEL -o value "$v")" != {} ] || d=$v
+esac
+[ -b "$d" ] || exit 9
+"""
+
+
+def resolve(name: str, path: str, label: str = LABEL) -> str:
+    """Shell text: d becomes the block device of the volume at `path` that is called `name`.
+
+    Exit 9: there is none; 8: /etc/fstab knows one, by its UUID, and it is not there.
+    """
     if name.startswith("UUID="):
-        return sh('d=$(blkid -U {}) && [ -b "$d" ] || exit 9\n', name[5:])
-    return sh('d=$(readlink -f {}) && [ -b "$d" ] || exit 9\n', name)
+        return sh('d=$(blkid -U {}) && [ -b "$d" ] || exit 9\nnamed=$d\n', name[5:])
+    return sh(RESOLVE, name, path, label)
 
 
 # key=value lines; blkid's own keys are in capitals. `--no-act` of wipefs and `-p` of blkid look at
 # the disk itself and not into a cache.
 CONTENT = r"""w=$(wipefs --no-act --noheadings -O TYPE "$d") || exit 10
 echo "signatures=$(echo "$w" | sort -u | tr '\n' ' ')"
-blkid -p -s TYPE -s LABEL -o export "$d"; :
+blkid -p -s TYPE -s LABEL -s UUID -o export "$d"; :
 """
 USE = r"""n=${d##*/}
-echo "device=$d"; echo "size=$(blockdev --getsize64 "$d")"
+echo "device=$d"; echo "named=$named"; echo "size=$(blockdev --getsize64 "$d")"
 echo "mounted=$(findmnt -rno FSROOT,TARGET --source "$d" | sed -n 's,^/ ,,p' | tr '\n' ' ')"
 while read -r s _; do if [ "$s" = "$d" ]; then echo "swap=$s"; fi; done < /proc/swaps
 echo "partitions=$(for p in /sys/class/block/"$n"/*/partition; do [ -e "$p" ] || continue
@@ -87,16 +104,17 @@ lsblk -nrspo NAME "$s" 2>/dev/null | grep -qxF "$d" && echo $t; done | tr '\n' '
 """
 
 
-def look(name: str) -> str:
-    """Shell text: all about the disk with this name."""
-    return resolve(name) + CONTENT + USE
+def look(name: str, path: str, label: str = LABEL) -> str:
+    """Shell text: all about the disk of the volume at `path` that is called `name`."""
+    return resolve(name, path, label) + CONTENT + USE
 
 
 def parse_disk(text: str) -> Disk:
     """From `key=value` lines. Raises ValueError without the disk's signatures: it may not be empty."""
     found = pairs(text, "signatures")
     names = {f.name: found.get(f.name, "").strip() for f in fields(Disk)}
-    return Disk(**{**names, "type": found.get("TYPE", ""), "label": found.get("LABEL", "")})
+    own = {"type": "TYPE", "label": "LABEL", "uuid": "UUID"}
+    return Disk(**{**names, **{name: found.get(key, "") for name, key in own.items()}})
 
 
 def is_ours(disk: Disk, label: str, filesystem: str) -> bool:
@@ -108,13 +126,22 @@ def usable(answer: Result, label: str, filesystem: str, mount: str) -> tuple[boo
     """May this disk become the volume at `mount`, or is it that already? And what was found."""
     if answer.code == 9:
         return False, "no such block device"
+    if answer.code == 8:
+        missing = pairs(answer.out, "missing")["missing"]
+        return False, f"the disk of {mount} in /etc/fstab, {missing}, is not there"
     if answer.code:
         return False, f"cannot be read: {answer.out.strip()[-100:]}"
     disk = parse_disk(answer.out)
     pairs(answer.out, "device", "size", "mounted", "partitions", "holders", "system")
     if is_ours(disk, label, filesystem):
         if disk.mounted in ("", mount):
-            return True, f"made by this runbook ({disk.name})"
+            other = disk.named not in ("", disk.device)
+            now = (
+                f"; its name has changed: write UUID={disk.uuid} into the site file"
+                if other
+                else ""
+            )
+            return True, f"made by this runbook ({disk.name}){now}"
         return False, f"made by this runbook, but mounted at {disk.mounted} ({disk.name})"
     reasons = [text for text, there in (
         (f"the system disk: {disk.system} lies on it", disk.system),
@@ -135,6 +162,7 @@ class Filesystem(Resource):
     kind: str = "ext4"
     name: str = LABEL
     large_files: bool = False
+    path: str = "/mnt"
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -153,12 +181,14 @@ class Filesystem(Resource):
 
     def question(self) -> str:
         """What the disk itself says."""
-        return resolve(self.device) + CONTENT
+        return self._resolve() + CONTENT
 
     def parse(self, answer: Result) -> State:
         """None for an empty disk."""
         if answer.code == 9:
             raise Unknown(f"there is no block device {self.device}")
+        if answer.code == 8:
+            raise Unknown(f"the disk of {self.path} in /etc/fstab is not there")
         if answer.code:
             return {"type": "cannot be read", "label": ""}
         disk = parse_disk(answer.out)
@@ -177,7 +207,10 @@ class Filesystem(Resource):
     def change(self, was: State) -> str:
         """Only ever on an empty disk, looked at once more: mkfs.ext4 itself would overwrite it."""
         again = 'o=$(wipefs --noheadings --no-act "$d") && [ -z "$o" ] || exit 77  # not empty\n'
-        return resolve(self.device) + again + sh(self._mkfs(), self.name)
+        return self._resolve() + again + sh(self._mkfs(), self.name)
+
+    def _resolve(self) -> str:
+        return resolve(self.device, self.path, self.name)
 
     def _mkfs(self) -> str:
         if self.kind == "xfs":

@@ -8,7 +8,7 @@ from ..answers import pairs
 from ..shell import sh
 from ..state import Resource, State, Unknown
 from ..transport import Result
-from .disks import resolve
+from .disks import LABEL, resolve
 from .fstab import RELOAD, edit, options
 
 
@@ -20,6 +20,7 @@ class Mount(Resource):
     path: str
     kind: str = "ext4"
     project_quotas: bool = False
+    name: str = LABEL
 
     @property
     def label(self) -> str:  # type: ignore[override]
@@ -32,13 +33,16 @@ class Mount(Resource):
         quotas = {"quotas": "by project"} if self.project_quotas else {}
         return {"now": self.device, "boot": "by UUID, nofail", **quotas}
 
+    def _resolve(self) -> str:
+        return resolve(self.device, self.path, self.name)
+
     def _needed(self) -> list[str]:
         return ["nofail", *(["prjquota"] if self.project_quotas else [])]
 
     def question(self) -> str:
         """What is mounted there and how, the disk's UUID, and fstab's line for the path."""
         return sh(
-            f"({resolve(self.device)}"
+            f"({self._resolve()}"
             'echo "device=$d"; echo "uuid=$(blkid -p -s UUID -o value "$d")")\n'
             "source=$(findmnt -rno SOURCE --mountpoint {} | tail -n 1)\n"
             'echo "source=$([ -z "$source" ] || readlink -f "$source")"\n'
@@ -70,7 +74,7 @@ class Mount(Resource):
         line = sh("{}", f" {self.path} {self.kind} {wanted} {check}")
         again = was is not None and was["now"] == self.device and was.get("quotas") == "none"
         return (
-            f'{resolve(self.device)}line="UUID=$(blkid -p -s UUID -o value "$d")"{line}\n'
+            f'{self._resolve()}line="UUID=$(blkid -p -s UUID -o value "$d")"{line}\n'
             + sh("mkdir -p {}", self.path)
             + edit(self.path)
             + RELOAD
@@ -79,10 +83,10 @@ class Mount(Resource):
         )
 
 
-def place(path: str, device: str) -> str:
+def place(path: str, device: str, label: str = LABEL) -> str:
     """Shell text: is the volume mounted at this path already, or what would a mount there hide?"""
     return sh(
-        f'({resolve(device)}echo "device=$d")\n'
+        f'({resolve(device, path, label)}echo "device=$d")\n'
         "if findmnt --mountpoint {} >/dev/null; then\n"
         'echo "mounted=$(readlink -f "$(findmnt -rno SOURCE --mountpoint {} | tail -n 1)")"\n'
         'elif [ -d {} ]; then echo "file=$(find {} -xdev ! -type d -print -quit)"\n'

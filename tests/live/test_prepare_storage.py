@@ -304,6 +304,37 @@ def test_a_volume_made_here_is_known_by_its_uuid(server, in_process):
     assert "made by this runbook" in requirements(server, device=name)[f"disk {name}"]
 
 
+def test_disks_whose_names_have_changed_are_known(operator, server, volumes, tmp_path):
+    """As after a restart: the first has no such name any more, the two others have each other's."""
+    _, second, third = server.devices
+    text = Path(volumes).read_text().replace(BY_ID, "/dev/vdx").replace(second, "/dev/other")
+    file = tmp_path / "storage.yaml"
+    file.write_text(text.replace(third, second).replace("/dev/other", third))
+    done = operator.papermill(RUNBOOK, site=str(file))
+    assert done.code == 0, done.out
+    assert done.rows("changed") == []
+    rows = {row["label"]: row["was"] for row in done.reports["Requirements"]["rows"]}
+    for name, device in (("/dev/vdx", server.device), (third, second), (second, third)):
+        _, uuid = server.sh(f"blkid -p -s UUID -o value {device}")
+        said = f"({device}, 4 GiB); its name has changed: write UUID={uuid.strip()}"
+        assert said in rows[f"disk {name}"]
+
+
+def test_no_other_disk_takes_the_place_of_one_that_is_away(server, in_process, volumes):
+    """A new empty one may have its name by then; /etc/fstab knows which it was."""
+    away = "UUID=00000000-0000-4000-8000-000000000000"
+    server.sh(f"cp -p /etc/fstab /root; sed -i '/ .archive /s/^[^ ]*/{away}/' /etc/fstab")
+    try:
+        run = start(RUNBOOK, site=volumes, dry_run=True)
+        found = {row.label: row.was for row in run.requirements().rows}
+        said = f"the disk of /archive in /etc/fstab, {away}, is not there"
+        assert found[f"disk {server.devices[2]}"] == said
+        rows = {row.label: row.status for row in run.plan("filesystem").rows}
+        assert rows[f"filesystem on {server.devices[2]}"] == "unknown"
+    finally:
+        server.sh("mv /root/fstab /etc/fstab")
+
+
 def test_project_quotas_as_far_as_the_kernel_has_them(server, in_process, volumes, tmp_path):
     """The kernel of the tests may lack CONFIG_XFS_QUOTA: then it must say so before it formats."""
     file = tmp_path / "storage.yaml"

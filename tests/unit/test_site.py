@@ -228,7 +228,7 @@ def test_the_example_says_of_every_key_what_it_is():
 WRITTEN = {
     "host": "debian@hub.example.org",
     "admins": "[ada, ben]",
-    "storage.volumes": "[{device: /dev/vdb, mount: /mnt}]",
+    "storage.volumes": "[{device: /dev/disk/by-id/virtio-0a1b2c, mount: /mnt}]",
     "docs.hide": "[logins, addresses, hosts]",
     "ca_certificates": "[~/certificates/*.crt]",
     "system.open_ports": "[5432]",

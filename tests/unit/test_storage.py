@@ -77,7 +77,7 @@ def test_several_signatures_on_one_disk_are_not_an_empty_disk(tmp_path):
     image[0x8000] = 1
     image[0:4] = b"XFSB"
     disk.write_bytes(image)
-    script = look(str(disk)).replace("[ -b ", "[ -f ")
+    script = look(str(disk), "/none").replace("[ -b ", "[ -f ")
     done = subprocess.run(["sh"], input=script, text=True, capture_output=True)
     assert Filesystem(str(disk)).parse(Result(done.returncode, done.stdout)) is not None
     assert usable(Result(done.returncode, done.stdout), "cyberhubs", "ext4", "/mnt")[0] is False
