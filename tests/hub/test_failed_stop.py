@@ -53,6 +53,9 @@ def test_who_is_deleted_has_no_server_when_docker_is_back(demo_hub, ben):
         assert reply.status_code == 204, reply.text
         assert runs(demo_hub, "ben")
     until(lambda: not runs(demo_hub, "ben"))
+    assert (
+        demo_hub.access("allow", "ben")[0] == 0
+    )  # to delete somebody is to take them off the lists
     Person(demo_hub, "ben").start()
 
 
@@ -63,6 +66,7 @@ def test_a_container_of_which_nobody_knows_is_in_nobodys_way(demo_hub, ben):
         ada.web.delete("/hub/api/users/ben", headers=header).raise_for_status()
         demo_hub.in_hub("rm /srv/state/stopped/ben")
     assert runs(demo_hub, "ben")
+    assert demo_hub.access("allow", "ben")[0] == 0
     Person(demo_hub, "ben").start()
     assert runs(demo_hub, "ben")
     assert demo_hub.user_container("ben").id != left

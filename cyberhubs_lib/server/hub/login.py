@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
-import strict_api
+import handlers
 import unreachable
 from access import fold
 from door import Door
@@ -97,7 +97,7 @@ class Listed(Limited):
 
     def get_handlers(self, app: Any) -> list[Any]:
         """With ours: JupyterHub asks these before its own."""
-        return [*super().get_handlers(app), *strict_api.HANDLERS, *unreachable.HANDLERS]
+        return [*super().get_handlers(app), *handlers.HANDLERS, *unreachable.HANDLERS]
 
     def number(self, auth_model: dict[str, Any]) -> str:
         """The account as the provider numbers it: a login can be renamed and given to somebody else."""

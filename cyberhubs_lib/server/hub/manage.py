@@ -21,7 +21,7 @@ import changes
 import ledger
 import user_files
 from access import LOGIN, Decision, Lists, Rules, Window, administrators, decide, fold
-from accounts import HOMES, Accounts
+from accounts import Accounts
 from clock import Clock
 from door import STATE, STATUS
 from lists import ACCESS, WINDOW, fingerprint, odd_lines, read
@@ -140,16 +140,11 @@ def do(args: argparse.Namespace) -> tuple[dict[str, Any], int]:
         return {"changed": changes.confirm(ACCESS, _logins(args.words), args.by, args.run)}, 0
     lists = read(ACCESS, rules())
     if args.what == "files":
-        return {"there": [w for w in _logins(args.words) if _known(w)]}, 0
+        return {"there": [w for w in _logins(args.words) if user_files.known(w)]}, 0
     if args.what == "explain":
         found = [explain(login, lists, clock) for login in _logins(args.words)]
         return {"logins": found}, 0 if all(f["allowed"] for f in found) else 3
     return show(lists, clock.now()), 0
-
-
-def _known(login: str) -> bool:
-    """Whether there are files, or an account: who logged in and started nothing has no home yet."""
-    return (HOMES / login).is_dir() or bool(Accounts().owner(login))
 
 
 def _files(args: argparse.Namespace, clock: Clock) -> list[str]:

@@ -2,7 +2,7 @@
 
 JupyterHub 6.1.1 writes a user's fields as a request says them: a `name` that does not change becomes
 NULL (`PATCH /users/NAME` in apihandlers/users.py), and neither its API nor its next start works.
-It asks the authenticator for handlers before its own: these are its own with checks before them.
+It asks the authenticator for handlers before its own (handlers.py): these are its own, with checks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 from typing import Any
 
 from access import LOGIN
-from jupyterhub import apihandlers
 from jupyterhub.apihandlers import groups, proxy, services, users
 from tornado.web import HTTPError
 
@@ -63,7 +62,6 @@ class Users(Strict, users.UserListAPIHandler):
 
 # field of a user -> where it changes
 ELSEWHERE = {
-    "name": "it comes from the login service; runbook 10 (rename) moves an account's files",
     "groups": "members of a group change at /groups/GROUP/users",
     "roles": "roles are part of the hub's configuration",
     "auth_state": "it is what the login service said",
@@ -85,13 +83,20 @@ class User(Strict, users.UserAPIHandler):
         if user is None:  # it is added
             return
         now = {
-            "name": user.name,
             "groups": [group.name for group in user.groups],
             "roles": [role.name for role in user.roles],
         }
+        if model.get("name", user.name) != user.name:
+            self.may_rename(user, model["name"])
+        else:
+            model.pop("name", None)
         for field in ELSEWHERE.keys() & model.keys():
             if model.pop(field) != now.get(field):
                 raise HTTPError(400, f"{field} cannot change here: {ELSEWHERE[field]}")
+
+    def may_rename(self, user: Any, new: str) -> None:
+        """An error if this user cannot have that name."""
+        raise NotImplementedError
 
 
 class Tokens(Strict, users.UserTokenListAPIHandler):
@@ -175,17 +180,3 @@ def group(name: str) -> None:
     """400 for a name that no address can have, or no column."""
     if not name.strip(" .") or len(name) > LONGEST:
         raise HTTPError(400, f"the name of a group has 1 to {LONGEST} characters, not only dots")
-
-
-OURS = {
-    ours.__bases__[-1]: ours
-    for ours in (Users, User, Tokens, Groups, Group, GroupUsers, Proxy, Service)
-}
-
-
-def strict(handler: type) -> type:
-    """JupyterHub's handler with the checks; with no more than those of all parts if it has none."""
-    return OURS.get(handler) or type(handler.__name__, (Strict, handler), {})
-
-
-HANDLERS = [(path, strict(handler)) for path, handler in apihandlers.default_handlers]

@@ -29,6 +29,11 @@ def home(login: str, homes: Path = HOMES) -> Path:
     return path
 
 
+def known(login: str, homes: Path = HOMES) -> bool:
+    """Whether there are files, or an account: who logged in and started nothing has no home yet."""
+    return (homes / login).is_dir() or bool(Accounts(homes).owner(login))
+
+
 def home_if_any(login: str, homes: Path = HOMES) -> Path | None:
     """The same; None for somebody with an account here who never started a server."""
     if not os.path.lexists(homes / login) and Accounts(homes).owner(login):
