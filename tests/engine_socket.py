@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socketserver
 import threading
 import time
@@ -10,15 +11,19 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+EVENT = {"Type": "container", "Action": "start", "Actor": {"Attributes": {"name": "x"}}}
+
 
 class _Docker(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if "/events?" in self.path:  # one, and no more
             self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
             self.wfile.flush()
             time.sleep(0.3)
-            self.wfile.write(b'{"Type": "container", "Action": "start"}')
+            text = json.dumps(EVENT).encode() + b"\n"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))  # in HTTP's chunks, as Docker
             return
         body = b'{"ApiVersion": "1.41"}' if self.path == "/version" else b"[]"
         self.send_response(200)

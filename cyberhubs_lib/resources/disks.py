@@ -49,7 +49,7 @@ class Disk:
     partitions: str = ""
     holders: str = ""  # devices of RAID, LVM or dm-crypt on top of it
     system: str = ""  # which of / /boot ... lie on it
-    named: str = ""  # what the name that the operator gave leads to today
+    named: str = ""  # the short name that the operator's name of it stands for today
     uuid: str = ""  # of the filesystem
 
     @property

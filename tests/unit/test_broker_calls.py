@@ -39,6 +39,7 @@ UNROUTED = [
     ("POST", f"{BEN}/attach"), ("GET", f"{BEN}/attach/ws"), ("POST", f"{BEN}/kill"),
     ("POST", f"{BEN}/update"), ("POST", f"{BEN}/rename"), ("POST", f"{BEN}/pause"),
     ("POST", f"{BEN}/restart"), ("POST", f"{BEN}/wait"), ("POST", "/v1.41/containers/prune"),
+    ("POST", f"{BEN}/end"), ("DELETE", f"{BEN}/end"), ("GET", f"{BEN}/end/x"),
     ("POST", "/v1.41/commit"), ("POST", f"/v1.41/exec/{ID}/start"), ("POST", "/images/create"),
     ("POST", "/images/load"), ("GET", "/images/json"), ("GET", "/images/debian:trixie/json"),
     ("GET", f"/images/{IMAGE.replace('/', '%2F')}/json"), ("POST", "/volumes/create"),

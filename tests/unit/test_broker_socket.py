@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from engine_socket import listening
+from engine_socket import EVENT, listening
 
 from cyberhubs_lib.rendered import SERVER
 
@@ -52,11 +52,13 @@ def test_a_short_pause_ends_nothing(serving, monkeypatch):
 
 def test_events_of_docker_are_waited_for_until_it_tells_no_more(serving):
     _, docker, path = serving
-    with listening(path), docker.events() as wait:
+    noted = []
+    with listening(path), docker.events(noted.append) as wait:
         wait(0)  # nothing yet
         wait(60)  # one
+        assert noted == [EVENT]
         with pytest.raises(OSError, match="no more events"):
             wait(60)
-    with pytest.raises(ConnectionRefusedError), docker.events():
+    with pytest.raises(ConnectionRefusedError), docker.events(noted.append):
         pass
     assert docker.nobody_since

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import own_home
 from container import Settings
+from ends import Ends
 from engine import Answer, Docker
 from networks import Networks
 from shape import Call, owned, route
@@ -31,10 +32,13 @@ log = logging.getLogger("broker")
 
 
 def serve(
-    head: Head, body: bytes, settings: Settings, docker: Docker, networks: Networks
+    head: Head, body: bytes, settings: Settings, docker: Docker, networks: Networks, ends: Ends
 ) -> Answer:
     """Answer one request. An act on a container goes to the id of the one that was looked at."""
     call = route(head, body, settings)
+    if call.path.endswith("/end"):  # Docker has no such call
+        said = {"for_memory": ends.for_memory.get(call.container, False)}
+        return Answer(200, json.dumps(said).encode())
     if call.user:
         own_home.identity(call.user)  # rather now than when it is to start
     if not call.container:
@@ -90,6 +94,7 @@ class Handler(socketserver.BaseRequestHandler):
     settings: ClassVar[Settings]
     docker: ClassVar[Docker]
     networks: ClassVar[Networks]
+    ends: ClassVar[Ends]
 
     def handle(self) -> None:
         """Called by socketserver."""
@@ -99,7 +104,8 @@ class Handler(socketserver.BaseRequestHandler):
             head, rest = read_head(self.request, end)
             asked = f"{head.method} {head.path[:200]}"
             body = read_body(self.request, head, rest, end)
-            answer = serve(head, body, self.settings, self.docker, self.networks)
+            given = self.settings, self.docker, self.networks, self.ends
+            answer = serve(head, body, *given)
         except Refused as refused:
             log.warning("refused %s: %s", asked, refused)
             why = (
@@ -152,7 +158,8 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     Handler.settings, Handler.docker = Settings.read(SETTINGS), Docker()
     Handler.networks = Networks(Handler.docker.ask, Handler.settings)
-    looking = (Handler.docker.events,)
+    Handler.ends = Ends(Handler.settings.prefix)
+    looking = (lambda: Handler.docker.events(Handler.ends.note),)
     threading.Thread(target=Handler.networks.keep_on, args=looking, daemon=True).start()
     with Server(ADDRESS, Handler) as server:
         log.info("for %sUSER, Docker%s", Handler.settings.prefix, Handler.docker.version)

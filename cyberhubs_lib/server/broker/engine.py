@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from shape import Call
@@ -18,7 +19,7 @@ SOCKET = "/var/run/docker.sock"
 SECONDS = 120  # for an answer; with many servers at once Docker is slow
 GONE_SECONDS = 5  # without anybody at the socket
 # of Docker's events; its health checks, which are many, are none of these
-STARTS_AND_ENDS = {"type": ["container"], "event": ["start", "die", "destroy"]}
+STARTS_AND_ENDS = {"type": ["container"], "event": ["start", "oom", "die", "destroy"]}
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,27 @@ class Docker:
             return Answer(reply.status, reply.read())
 
     @contextlib.contextmanager
-    def events(self) -> Iterator[Callable[[float], None]]:
+    def events(self, note: Callable[[Any], None]) -> Iterator[Callable[[float], None]]:
         """A function that waits until a container has started or ended, some seconds at most.
 
-        What happens between two calls counts for the second. OSError when Docker says no more.
+        What happens between two calls counts for the second. Each event goes to `note`. OSError when
+        Docker says no more.
         """
         filters = quote(json.dumps(STARTS_AND_ENDS))
         with self._sent(Call("GET", f"/events?filters={filters}")) as (_, stream):
+            rest = b""
 
             def wait(seconds: float) -> None:
-                if select.select([stream], [], [], seconds)[0] and not stream.recv(65536):
+                nonlocal rest
+                if not select.select([stream], [], [], seconds)[0]:
+                    return
+                data = stream.recv(65536)
+                if not data:
                     raise OSError("Docker tells no more events")
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:  # between them are the lengths of HTTP's chunks
+                    if line.startswith(b"{"):
+                        note(json.loads(line))
 
             yield wait
 

@@ -25,6 +25,7 @@ ID = re.compile(r"[0-9a-f]{64}")
 # What may be done with a user's container -> the query that the SDK sends with it.
 ACTS: dict[tuple[str, str], dict[str, str]] = {
     ("GET", "/json"): {},
+    ("GET", "/end"): {},  # of the broker itself: why it ended
     ("POST", "/start"): {},
     ("POST", "/stop"): {},
     ("DELETE", ""): {"v": "True", "link": "False", "force": "False"},

@@ -19,6 +19,7 @@ from providers import endpoints
 from rate import Rate
 from spawn import STARTS_SECONDS, HubSpawner
 from traitlets.log import get_logger
+from unreachable import UnreachableHandler
 
 STATE = Path("/srv/state")  # the volume hub_state
 DATABASE = STATE / "jupyterhub.sqlite"
@@ -163,6 +164,8 @@ c.HubSpawner.extra_host_config = {
     "security_opt": ["no-new-privileges"],
     "log_config": {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}},
 }
+
+UnreachableHandler.memory = f"{limits['memory'] / 2**30:.3g} GiB"
 
 # Services, each with the rights that it needs and no more.
 c.JupyterHub.services = [

@@ -60,6 +60,15 @@ def look(login: str, broker: tuple[str, int], settings: Path) -> Any:
     return json.loads(body) if status == 200 else None
 
 
+def ended_for_memory(
+    login: str, broker: tuple[str, int] = BROKER, settings: Path = SETTINGS
+) -> bool:
+    """Whether their last server ended because it needed more memory than its limit. OSError."""
+    name = container_of(login, json.loads(settings.read_text())["container_prefix"])
+    _, body = _must("GET", f"/containers/{name}/end", (200,), broker)
+    return bool(json.loads(body)["for_memory"])
+
+
 def _must(
     method: str, path: str, fine: tuple[int, ...], broker: tuple[str, int]
 ) -> tuple[int, bytes]:
