@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 import uuid
 
 import httpx
 import websocket
 
-SECONDS = 60  # for a kernel to start and answer
+SECONDS = 60  # for a kernel to start and answer, whatever else it says meanwhile
 
 
 def run_cell(server: str, headers: dict[str, str], code: str, tls: ssl.SSLContext) -> str:
@@ -51,8 +52,12 @@ def _message(kind: str, content: dict[str, object]) -> dict[str, dict]:
 
 def _printed(socket: websocket.WebSocket, request: str) -> str:
     """Standard output of one request, and the error if it ends with one."""
-    text = ""
+    text, end = "", time.monotonic() + SECONDS
     while True:
+        left = end - time.monotonic()
+        if left <= 0:  # a kernel that dies and comes back has messages without end
+            raise TimeoutError(f"the kernel did not answer within {SECONDS} s")
+        socket.settimeout(left)
         message = json.loads(socket.recv())
         if message["parent_header"].get("msg_id") != request:
             continue

@@ -5,6 +5,7 @@ import socket
 import subprocess
 
 import pytest
+import yaml
 from providers import endpoints, github_api
 from pydantic import ValidationError
 
@@ -39,6 +40,12 @@ def test_every_variable_of_compose_is_rendered():
     assert used <= rendered
     names = ("FILE", "PROFILES", "PROJECT_NAME")  # which compose reads by itself
     assert rendered - used == {f"COMPOSE_{name}" for name in names}
+
+
+def test_no_registry_is_asked_for_an_image_of_ours():
+    """`hub up` before runbook 08 would take whatever a public one has by that name."""
+    services = yaml.safe_load((SERVER / "compose.yaml").read_text())["services"]
+    assert {service.get("pull_policy") for service in services.values()} == {"never"}
 
 
 @pytest.mark.parametrize(
