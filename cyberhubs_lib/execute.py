@@ -6,6 +6,7 @@ ever; it is only given a kernel that it does not end.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -98,7 +99,9 @@ class Kernel:
         manager, self._manager = self._manager, None
         if manager and manager.has_kernel:
             manager.leave()
-            run_sync(manager.shutdown_kernel)()
+            # after Ctrl-C in the middle of its start: that too says that it is done, and only one may
+            with contextlib.suppress(asyncio.InvalidStateError):
+                run_sync(manager.shutdown_kernel)()
 
 
 class _Manager(AsyncKernelManager):

@@ -1,11 +1,15 @@
 """Notebooks in a row in one process: each begins with nothing of the one before."""
 
+import asyncio
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_core.utils import ensure_event_loop
 from nbformat.v4 import new_code_cell, new_notebook
 
 from cyberhubs_lib.access import this_run
@@ -42,6 +46,26 @@ def run(tmp_path_factory):
 def test_one_process_and_nothing_left_in_it(run):
     first, *_ = run("left = 1; " + LOOK, x=5)
     assert run(LOOK, x=7) == [first, "False", "4", "7"]
+
+
+def test_ctrl_c_just_when_the_process_was_started(tmp_path):
+    """Its start and its end wait for the same then, which jupyter_client calls an invalid state."""
+    pids = []
+
+    def interrupted():
+        loop = ensure_event_loop()
+        with Kernel() as kernel, kernel._lent(tmp_path / "out.ipynb") as manager:
+            loop.create_task(manager.start_kernel())
+            while not manager.has_kernel:
+                loop.run_until_complete(asyncio.sleep(0))
+            pids.append(manager.provisioner.pid)
+            raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(1) as thread, pytest.raises(KeyboardInterrupt):
+        thread.submit(
+            interrupted
+        ).result()  # a thread has a loop of its own; a browser uses this one's
+    assert not Path(f"/proc/{pids[0]}").exists()
 
 
 @pytest.mark.parametrize("name", ["one", "another"])
